@@ -1,0 +1,59 @@
+//! Guarded row changes. A step's writes are committed in one transaction, behind the instance's fence.
+
+use super::NodeId;
+use crate::codes::{Flag, TaskState, WorkflowState};
+use crate::model::{Alert, TaskInstance};
+use crate::time::Millis;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Insert a task row; the store reports its id for `node` with the commit, in the order of the inserts.
+    InsertTask {
+        node: NodeId,
+        row: Box<TaskInstance>,
+    },
+    /// Change the named columns of one task row of this instance.
+    UpdateTask {
+        id: i32,
+        change: TaskChange,
+    },
+    /// The instance's state while it runs on (READY_PAUSE, READY_STOP).
+    SetState {
+        state: WorkflowState,
+    },
+    /// The end: state, `end_time` and the final var pool; the serial queue row of the instance goes too when the
+    /// definition is serial.
+    Finish {
+        state: WorkflowState,
+        end_time: Millis,
+        var_pool: Option<String>,
+        serial: bool,
+    },
+    InsertAlert(Alert),
+    /// Ask for a task-group slot: a waiting queue row for the row inserted for, or current at, `node`.
+    QueueForSlot {
+        node: NodeId,
+        task_instance_id: Option<i32>,
+        task_name: String,
+        group_id: i32,
+        priority: i32,
+    },
+    /// Give back whatever slot or place in the queue this attempt has.
+    ReleaseSlot {
+        task_instance_id: i32,
+    },
+}
+
+/// Columns of a task row to set; `None` leaves a column alone, `Some(None)` writes NULL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskChange {
+    pub state: Option<TaskState>,
+    pub host: Option<Option<String>>,
+    pub start_time: Option<Option<Millis>>,
+    pub end_time: Option<Option<Millis>>,
+    pub log_path: Option<String>,
+    pub app_link: Option<String>,
+    pub var_pool: Option<Option<String>>,
+    pub task_params: Option<String>,
+    pub flag: Option<Flag>,
+}

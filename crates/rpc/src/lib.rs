@@ -1,0 +1,1 @@
+//! The DolphinScheduler 3.4.2 wire.

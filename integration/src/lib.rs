@@ -1,0 +1,1 @@
+//! Harness, cases and benches.
