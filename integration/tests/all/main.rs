@@ -1,0 +1,5 @@
+//! One binary for all tests of this crate.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod tidy;
