@@ -1,0 +1,26 @@
+//! Every bound of this crate, with its reason.
+
+use std::time::Duration;
+
+/// A lease is valid for this share of the session time-out after its renewal was sent: the other half covers the time a peer needs to see us gone
+/// and the coarse ticks in which a server counts.
+pub const LEASE_SHARE_OF_SESSION: u32 = 2;
+/// Renewals per session time-out. Three tries fit into one lease, so a single lost answer costs nothing.
+pub const LEASE_RENEWALS_PER_SESSION: u32 = 6;
+/// Waiting for the end of a lease looks at the clock at least this often, because timers stand still while a machine sleeps.
+pub const LEASE_CHECK_MAX: Duration = Duration::from_millis(200);
+/// And at most this often.
+pub const LEASE_CHECK_MIN: Duration = Duration::from_millis(5);
+
+/// A path is a key in a `varchar(256)` column of the JDBC registry.
+pub const PATH_LEN_MAX: usize = 256;
+/// A payload is a value in a `text` column of the JDBC registry (64 KiB), and ZooKeeper refuses a megabyte.
+pub const DATA_LEN_MAX: usize = 60 * 1024;
+/// Events a watch holds for a slow consumer. When it is full the watch waits and folds further changes of one member into one.
+pub const WATCH_EVENTS_MAX: usize = 1024;
+/// Members one watch reads. Far above any cluster; a directory with more is somebody else's.
+pub const MEMBERS_MAX: usize = 10_000;
+/// How often a create, a conditional write or a delete starts over because another process got in between.
+pub const RACE_ATTEMPTS_MAX: usize = 8;
+/// Depth of a recursive delete. The deepest tree of DolphinScheduler has four levels.
+pub const DELETE_DEPTH_MAX: usize = 8;
