@@ -3,9 +3,15 @@
 //! What the crate guarantees: the same machine, event and `now` give the same step. What it refuses to know: how a
 //! row is stored, how a frame is encoded, and what time it is (time is an argument).
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod codes;
 pub mod command;
+pub mod command_param;
 pub mod fence;
+pub mod graph;
+pub mod invariants;
+pub mod limits;
 pub mod model;
 pub mod time;
 pub mod workflow;

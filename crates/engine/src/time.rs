@@ -47,3 +47,13 @@ impl Add<u64> for Tick {
         Self(self.0.saturating_add(millis))
     }
 }
+
+/// `yyyy-MM-dd HH:mm:ss` in the zone: how JSON columns and alerts write a time. A time outside the calendar's years is
+/// written as its number.
+#[must_use]
+pub fn wall_clock_text(time: Millis, zone: chrono_tz::Tz) -> String {
+    match chrono::DateTime::from_timestamp_millis(time.0) {
+        Some(utc) => utc.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string(),
+        None => time.0.to_string(),
+    }
+}

@@ -112,6 +112,15 @@ pub enum ExecutorEventKind {
 }
 
 impl ExecutorEventKind {
+    /// The executor has nothing more to report after this.
+    #[must_use]
+    pub const fn ends(&self) -> bool {
+        match self {
+            Self::Dispatched | Self::Running { .. } | Self::RuntimeContextChanged { .. } => false,
+            Self::Succeeded { .. } | Self::Failed { .. } | Self::Killed { .. } | Self::Paused { .. } => true,
+        }
+    }
+
     /// The type that the ack has to name.
     #[must_use]
     pub const fn event_type(&self) -> ExecutorEventType {

@@ -1,0 +1,112 @@
+//! What this version cannot run yet, in one place: tasks that the master itself would execute, and tasks that need a slot of
+//! a task group. Such a task fails with the reason; it never runs in a way nobody asked for.
+
+use super::{Draft, NodeId};
+use crate::model::TaskDefinition;
+use serde_json::Value;
+
+/// Executed inside a master (`ILogicTask`), never sent to a worker.
+const LOGIC_TYPES: &[&str] = &[
+    "SUB_WORKFLOW",
+    "DEPENDENT",
+    "CONDITIONS",
+    "SWITCH",
+    "LogicFakeTask",
+];
+const CONDITIONS: &str = "CONDITIONS";
+const SWITCH: &str = "SWITCH";
+
+pub(super) fn is_logic(task_type: &str) -> bool {
+    LOGIC_TYPES.contains(&task_type)
+}
+
+/// A task that decides, from the results before it, which tasks follow: it lets a failed predecessor pass.
+pub(super) fn is_condition(task: &TaskDefinition) -> bool {
+    task.task_type == CONDITIONS
+}
+
+/// Why this version cannot run the task.
+pub(super) fn unsupported(task: &TaskDefinition) -> Option<String> {
+    if is_logic(&task.task_type) {
+        return Some(format!(
+            "task type {} is not supported by this version",
+            task.task_type
+        ));
+    }
+    if task.task_group_id > 0 {
+        return Some(format!(
+            "it needs a slot of task group {}, and task groups are not supported by this version",
+            task.task_group_id
+        ));
+    }
+    None
+}
+
+impl Draft<'_> {
+    /// Nodes that the branch chosen by a finished CONDITIONS or SWITCH task leaves out (`SuccessorFlowAdjuster`). Such a
+    /// row comes from another master; codes outside this run are left alone.
+    pub(super) fn left_out_by(&mut self, node: NodeId) -> Vec<NodeId> {
+        let task_type = self.definition(node).task_type.as_str();
+        if !matches!(task_type, CONDITIONS | SWITCH) {
+            return Vec::new();
+        }
+        let text = self
+            .node(node)
+            .task()
+            .and_then(|row| row.task_params.clone())
+            .unwrap_or_else(|| "".into());
+        let params: Value = serde_json::from_str(&text).unwrap_or_default();
+        let left_out = if task_type == CONDITIONS {
+            condition_left_out(&params)
+        } else {
+            switch_left_out(&params)
+        };
+        let Some(codes) = left_out else {
+            self.note(
+                node,
+                "its row does not say which branch it chose; no branch is left out".to_owned(),
+            );
+            return Vec::new();
+        };
+        codes
+            .into_iter()
+            .filter_map(|code| self.base.graph.node_of_code(code))
+            .collect()
+    }
+}
+
+/// The codes of the branch that the condition did not choose.
+fn condition_left_out(params: &Value) -> Option<Vec<i64>> {
+    let result = &params["conditionResult"];
+    let branch = if result["conditionSuccess"].as_bool()? {
+        "failedNode"
+    } else {
+        "successNode"
+    };
+    Some(
+        result[branch]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_i64)
+            .collect(),
+    )
+}
+
+/// The codes of every branch but the chosen one.
+fn switch_left_out(params: &Value) -> Option<Vec<i64>> {
+    let result = params["switchResult"].as_object()?;
+    let chosen = params["nextBranch"].as_i64();
+    let cases = result
+        .get("dependTaskList")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let targets = cases.map(|case| &case["nextNode"]).chain(result.get("nextNode"));
+    Some(
+        targets
+            .filter_map(Value::as_i64)
+            .filter(|&code| Some(code) != chosen)
+            .collect(),
+    )
+}
