@@ -1,0 +1,385 @@
+//! The tasks a worker has: who may start, who owns them, and what their masters have not acknowledged.
+//!
+//! Guarantees: a task instance id is executed at most once by one start of this worker; no owner with a lower epoch than
+//! one already seen gets a task or takes one over; a slot is held from the dispatch until the acknowledgement of the end;
+//! every answer is exact at the moment it is given, because each operation is one short critical section. Refuses to
+//! know: processes, connections, and what time it is.
+
+use crate::events::{Acknowledged, Due, EventQueue, QueuedEvent, TaskEvent};
+use crate::limits;
+use crate::remembered::Remembered;
+use crate::task::Stop;
+use orca_engine::codes::ExecutorEventType;
+use orca_engine::time::{Millis, Tick};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, watch};
+
+/// What identifies an attempt and its owner at the moment of its dispatch.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    pub task_instance_id: i32,
+    pub task_name: String,
+    pub task_type: String,
+    pub project_code: i64,
+    pub workflow_instance_id: i32,
+    pub workflow_instance_name: String,
+    pub first_submit_time: Millis,
+    /// The address of the master that hears the events; none means nobody, until a take-over.
+    pub owner: Option<String>,
+    /// The epoch of an Orca owner. A Java master has none.
+    pub owner_epoch: Option<i64>,
+    /// The worker's address as the master wrote it; echoed in every event.
+    pub host: String,
+}
+
+/// Why a dispatch is not accepted. The texts reach the master's log; the one for full slots is Java's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("TaskExecutorRuntimeException: All ExclusiveThreadTaskExecutorWorker are busy")]
+    NoFreeSlot,
+    #[error("TaskExecutorRuntimeException: The worker is stopping")]
+    Stopping,
+    #[error(
+        "TaskExecutorRuntimeException: The TaskExecutor(id={0}) is already here, it is not started again"
+    )]
+    AlreadyHere(i32),
+    #[error(
+        "TaskExecutorRuntimeException: The TaskExecutor(id={0}) has already ended here, it is not started again"
+    )]
+    AlreadyEnded(i32),
+    #[error("TaskExecutorRuntimeException: The TaskExecutor(id={0}) was killed before it was dispatched")]
+    AlreadyKilled(i32),
+    #[error(
+        "TaskExecutorRuntimeException: The owner of workflow instance {workflow_instance_id} has epoch {known}, \
+         a dispatch with epoch {offered} comes from a former owner"
+    )]
+    FormerOwner {
+        workflow_instance_id: i32,
+        known: i64,
+        offered: i64,
+    },
+}
+
+/// An accepted attempt: what runs it and what sends its events hold on to this.
+pub struct Admitted {
+    pub stop: watch::Receiver<Stop>,
+    pub wake: Arc<Notify>,
+}
+
+/// What the sender of one task's events has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    Send {
+        owner: String,
+        host: String,
+        workflow_instance_id: i32,
+        event: QueuedEvent,
+    },
+    WaitUntil(Tick),
+    Wait,
+    /// The task is finalised.
+    Gone,
+}
+
+/// A line of the answer to `queryTaskInstances`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub task_instance_id: i32,
+    pub task_name: String,
+    pub task_type: String,
+    pub project_code: i64,
+    pub workflow_instance_id: i32,
+    pub workflow_instance_name: String,
+    pub start_time: Option<Millis>,
+}
+
+/// Shared by everyone in the worker who asks or tells something about a task.
+pub struct Executors {
+    table: Mutex<Table>,
+    slots: usize,
+    resend_ms: u64,
+    /// Notified whenever a task is finalised.
+    freed: Notify,
+}
+
+struct Table {
+    tasks: BTreeMap<i32, Task>,
+    stopping: bool,
+    /// Events are neither taken nor sent any more: the tasks are about to be started elsewhere.
+    silent: bool,
+    ended: Remembered<(i32, Millis), ()>,
+    killed: Remembered<i32, ()>,
+    epochs: Remembered<i32, i64>,
+}
+
+struct Task {
+    dispatch: Dispatch,
+    start_time: Option<Millis>,
+    queue: EventQueue,
+    stop: watch::Sender<Stop>,
+    wake: Arc<Notify>,
+}
+
+impl Executors {
+    #[must_use]
+    pub fn new(slots: usize, resend_ms: u64) -> Self {
+        let table = Table {
+            tasks: BTreeMap::new(),
+            stopping: false,
+            silent: false,
+            ended: Remembered::new(limits::REMEMBERED_ATTEMPTS_MAX, limits::REMEMBERED_FOR),
+            killed: Remembered::new(limits::REMEMBERED_ATTEMPTS_MAX, limits::REMEMBERED_FOR),
+            epochs: Remembered::new(limits::REMEMBERED_ATTEMPTS_MAX, limits::REMEMBERED_FOR),
+        };
+        Self {
+            table: Mutex::new(table),
+            slots,
+            resend_ms,
+            freed: Notify::new(),
+        }
+    }
+
+    /// Takes a dispatched attempt in; from here on it holds a slot.
+    pub fn admit(&self, dispatch: Dispatch, now: Tick, created: Millis) -> Result<Admitted, Refusal> {
+        let mut table = self.lock();
+        table.may_start(&dispatch, self.slots, now)?;
+        if let Some(epoch) = dispatch.owner_epoch {
+            table.epochs.insert(dispatch.workflow_instance_id, epoch, now);
+        }
+        let (stop, receiver) = watch::channel(Stop::No);
+        let wake = Arc::new(Notify::new());
+        let mut queue = EventQueue::default();
+        queue.push(TaskEvent::Dispatched, created);
+        let id = dispatch.task_instance_id;
+        table.tasks.insert(
+            id,
+            Task {
+                dispatch,
+                start_time: None,
+                queue,
+                stop,
+                wake: Arc::clone(&wake),
+            },
+        );
+        Ok(Admitted { stop: receiver, wake })
+    }
+
+    /// Something happened to a task.
+    pub fn publish(&self, task_instance_id: i32, event: TaskEvent, created: Millis) {
+        let mut table = self.lock();
+        if table.silent {
+            return;
+        }
+        let Some(task) = table.tasks.get_mut(&task_instance_id) else {
+            return;
+        };
+        if let TaskEvent::Running { start_time, .. } = &event {
+            task.start_time = Some(*start_time);
+        }
+        task.queue.push(event, created);
+        task.wake.notify_one();
+    }
+
+    /// What the sender of this task does now. An event it answers counts as sent.
+    pub fn next(&self, task_instance_id: i32, now: Tick) -> Next {
+        let mut table = self.lock();
+        let silent = table.silent;
+        let Some(task) = table.tasks.get_mut(&task_instance_id) else {
+            return Next::Gone;
+        };
+        let Some(owner) = task.dispatch.owner.clone().filter(|_| !silent) else {
+            return Next::Wait;
+        };
+        match task.queue.due(now, self.resend_ms) {
+            Due::Nothing => Next::Wait,
+            Due::At(tick) => Next::WaitUntil(tick),
+            Due::Send(event) => Next::Send {
+                owner,
+                host: task.dispatch.host.clone(),
+                workflow_instance_id: task.dispatch.workflow_instance_id,
+                event,
+            },
+        }
+    }
+
+    /// A master has stored an event. Unknown tasks and types change nothing.
+    pub fn acknowledge(&self, task_instance_id: i32, event_type: ExecutorEventType, now: Tick) {
+        let mut table = self.lock();
+        let Some(task) = table.tasks.get_mut(&task_instance_id) else {
+            return;
+        };
+        let acknowledged = task.queue.acknowledge(event_type);
+        task.wake.notify_one();
+        if acknowledged == Acknowledged::Finalised
+            && let Some(task) = table.tasks.remove(&task_instance_id)
+        {
+            table
+                .ended
+                .insert((task_instance_id, task.dispatch.first_submit_time), (), now);
+            self.freed.notify_waiters();
+        }
+    }
+
+    /// Asks for the end of a task; answers whether it is here. A kill for a task that is not here is remembered: the
+    /// dispatch it is meant for may still be on its way.
+    pub fn kill(&self, task_instance_id: i32, now: Tick) -> bool {
+        let mut table = self.lock();
+        if let Some(task) = table.tasks.get(&task_instance_id) {
+            task.stop.send_if_modified(|stop| {
+                let first = *stop == Stop::No;
+                if first {
+                    *stop = Stop::Kill;
+                }
+                first
+            });
+            return true;
+        }
+        table.killed.insert(task_instance_id, (), now);
+        false
+    }
+
+    #[must_use]
+    pub fn contains(&self, task_instance_id: i32) -> bool {
+        self.lock().tasks.contains_key(&task_instance_id)
+    }
+
+    /// Another master owns the task: its waiting events go there, at once. Answers false when the task is not here or
+    /// the caller's epoch is a former owner's.
+    pub fn reassign(&self, task_instance_id: i32, owner: String, epoch: Option<i64>, now: Tick) -> bool {
+        let mut table = self.lock();
+        let Some(workflow_instance_id) = table.tasks.get(&task_instance_id).map(Task::workflow_instance_id)
+        else {
+            return false;
+        };
+        if let Some(epoch) = epoch {
+            if table
+                .epochs
+                .get(&workflow_instance_id, now)
+                .is_some_and(|known| epoch < *known)
+            {
+                return false;
+            }
+            table.epochs.insert(workflow_instance_id, epoch, now);
+        }
+        let Some(task) = table.tasks.get_mut(&task_instance_id) else {
+            return false;
+        };
+        task.dispatch.owner = Some(owner);
+        task.queue.resend_now();
+        task.wake.notify_one();
+        true
+    }
+
+    #[must_use]
+    pub fn list(&self) -> Vec<Listed> {
+        self.lock().tasks.values().map(Task::listed).collect()
+    }
+
+    /// Held slots of all slots, 0 to 1.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "both are far below 2^52")]
+    pub fn slot_usage(&self) -> f64 {
+        self.lock().tasks.len() as f64 / self.slots as f64
+    }
+
+    /// Tasks whose processes may still run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.lock()
+            .tasks
+            .values()
+            .filter(|task| !task.queue.has_ended())
+            .count()
+    }
+
+    /// From now on no dispatch is accepted.
+    pub fn stop_admitting(&self) {
+        self.lock().stopping = true;
+    }
+
+    /// The worker is going away: all tasks are ended at once and no event leaves any more.
+    pub fn abandon_all(&self) {
+        let mut table = self.lock();
+        table.stopping = true;
+        table.silent = true;
+        for task in table.tasks.values() {
+            task.stop.send_replace(Stop::Abandon);
+            task.wake.notify_one();
+        }
+    }
+
+    /// Waits until every task is finalised.
+    pub async fn wait_until_empty(&self) {
+        loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            // Registered before the look, so that a task that goes in between is not missed.
+            freed.as_mut().enable();
+            if self.lock().tasks.is_empty() {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    /// The table is consistent between any two statements that could panic, so a poisoned lock is still usable.
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn may_start(&mut self, dispatch: &Dispatch, slots: usize, now: Tick) -> Result<(), Refusal> {
+        let id = dispatch.task_instance_id;
+        if self.stopping {
+            return Err(Refusal::Stopping);
+        }
+        if self.tasks.contains_key(&id) {
+            return Err(Refusal::AlreadyHere(id));
+        }
+        if self.ended.get(&(id, dispatch.first_submit_time), now).is_some() {
+            return Err(Refusal::AlreadyEnded(id));
+        }
+        if self.killed.get(&id, now).is_some() {
+            return Err(Refusal::AlreadyKilled(id));
+        }
+        let workflow_instance_id = dispatch.workflow_instance_id;
+        if let (Some(offered), Some(&known)) =
+            (dispatch.owner_epoch, self.epochs.get(&workflow_instance_id, now))
+            && offered < known
+        {
+            return Err(Refusal::FormerOwner {
+                workflow_instance_id,
+                known,
+                offered,
+            });
+        }
+        if self.tasks.len() >= slots {
+            return Err(Refusal::NoFreeSlot);
+        }
+        Ok(())
+    }
+}
+
+impl Task {
+    const fn workflow_instance_id(&self) -> i32 {
+        self.dispatch.workflow_instance_id
+    }
+
+    fn listed(&self) -> Listed {
+        Listed {
+            task_instance_id: self.dispatch.task_instance_id,
+            task_name: self.dispatch.task_name.clone(),
+            task_type: self.dispatch.task_type.clone(),
+            project_code: self.dispatch.project_code,
+            workflow_instance_id: self.dispatch.workflow_instance_id,
+            workflow_instance_name: self.dispatch.workflow_instance_name.clone(),
+            start_time: self.start_time,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "executors_tests.rs"]
+mod tests;

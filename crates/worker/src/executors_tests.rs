@@ -1,0 +1,179 @@
+use super::*;
+
+const RESEND_MS: u64 = 1_000;
+
+fn dispatch(id: i32) -> Dispatch {
+    Dispatch {
+        task_instance_id: id,
+        task_name: format!("task-{id}"),
+        task_type: "SHELL".to_owned(),
+        project_code: 1,
+        workflow_instance_id: 10,
+        workflow_instance_name: "w".to_owned(),
+        first_submit_time: Millis(5),
+        owner: Some("m:1".to_owned()),
+        owner_epoch: None,
+        host: "w:1".to_owned(),
+    }
+}
+
+fn with_epoch(id: i32, epoch: i64) -> Dispatch {
+    Dispatch {
+        owner_epoch: Some(epoch),
+        ..dispatch(id)
+    }
+}
+
+fn admit(executors: &Executors, dispatch: Dispatch) -> Result<Admitted, Refusal> {
+    executors.admit(dispatch, Tick(0), Millis(0))
+}
+
+fn refusal(executors: &Executors, dispatch: Dispatch) -> Refusal {
+    admit(executors, dispatch).err().expect("a refusal")
+}
+
+fn end(executors: &Executors, id: i32) {
+    executors.publish(id, TaskEvent::Failed { end_time: Millis(9) }, Millis(9));
+}
+
+fn sent(next: Next) -> (String, ExecutorEventType) {
+    match next {
+        Next::Send { owner, event, .. } => (owner, event.event.event_type()),
+        other => panic!("expected something to send, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_slot_is_held_until_the_end_is_acknowledged() {
+    let executors = Executors::new(1, RESEND_MS);
+    admit(&executors, dispatch(1)).unwrap();
+    assert_eq!(refusal(&executors, dispatch(2)), Refusal::NoFreeSlot);
+    end(&executors, 1);
+    assert_eq!(executors.running(), 0);
+    assert_eq!(refusal(&executors, dispatch(2)), Refusal::NoFreeSlot);
+    assert!((executors.slot_usage() - 1.0).abs() < f64::EPSILON);
+    executors.acknowledge(1, ExecutorEventType::Failed, Tick(1));
+    assert_eq!(executors.next(1, Tick(1)), Next::Gone);
+    admit(&executors, dispatch(2)).unwrap();
+}
+
+#[test]
+fn an_id_is_started_once() {
+    let executors = Executors::new(9, RESEND_MS);
+    admit(&executors, dispatch(1)).unwrap();
+    assert_eq!(refusal(&executors, dispatch(1)), Refusal::AlreadyHere(1));
+    end(&executors, 1);
+    executors.acknowledge(1, ExecutorEventType::Failed, Tick(1));
+    assert_eq!(refusal(&executors, dispatch(1)), Refusal::AlreadyEnded(1));
+    // The same number in a database that was created anew is another task.
+    admit(
+        &executors,
+        Dispatch {
+            first_submit_time: Millis(6),
+            ..dispatch(1)
+        },
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_kill_that_overtakes_its_dispatch_wins() {
+    let executors = Executors::new(9, RESEND_MS);
+    assert!(!executors.kill(1, Tick(0)));
+    assert_eq!(refusal(&executors, dispatch(1)), Refusal::AlreadyKilled(1));
+}
+
+#[test]
+fn a_kill_reaches_the_task_and_does_not_undo_an_abandonment() {
+    let executors = Executors::new(9, RESEND_MS);
+    let admitted = admit(&executors, dispatch(1)).unwrap();
+    assert!(executors.kill(1, Tick(0)));
+    assert_eq!(*admitted.stop.borrow(), Stop::Kill);
+    executors.abandon_all();
+    assert!(executors.kill(1, Tick(0)));
+    assert_eq!(*admitted.stop.borrow(), Stop::Abandon);
+}
+
+#[test]
+fn a_former_owner_gets_nothing() {
+    let executors = Executors::new(9, RESEND_MS);
+    admit(&executors, with_epoch(1, 5)).unwrap();
+    let refused = refusal(&executors, with_epoch(2, 4));
+    assert_eq!(
+        refused,
+        Refusal::FormerOwner {
+            workflow_instance_id: 10,
+            known: 5,
+            offered: 4
+        }
+    );
+    assert!(!executors.reassign(1, "old:1".to_owned(), Some(4), Tick(0)));
+    assert!(executors.reassign(1, "new:1".to_owned(), Some(6), Tick(0)));
+    assert!(!executors.reassign(1, "old:1".to_owned(), Some(5), Tick(0)));
+    assert!(admit(&executors, with_epoch(2, 5)).is_err());
+    admit(&executors, with_epoch(2, 6)).unwrap();
+    // A Java owner has no epoch; it is believed, as a Java worker would.
+    assert!(executors.reassign(1, "java:1".to_owned(), None, Tick(0)));
+    assert_eq!(sent(executors.next(1, Tick(0))).0, "java:1");
+}
+
+#[test]
+fn a_take_over_points_the_event_in_flight_to_the_new_owner() {
+    let executors = Executors::new(9, RESEND_MS);
+    admit(&executors, dispatch(1)).unwrap();
+    assert_eq!(
+        sent(executors.next(1, Tick(0))),
+        ("m:1".to_owned(), ExecutorEventType::Dispatched)
+    );
+    assert_eq!(executors.next(1, Tick(1)), Next::WaitUntil(Tick(RESEND_MS)));
+    assert!(executors.reassign(1, "m:2".to_owned(), None, Tick(1)));
+    assert_eq!(
+        sent(executors.next(1, Tick(1))),
+        ("m:2".to_owned(), ExecutorEventType::Dispatched)
+    );
+    assert!(!executors.reassign(7, "m:2".to_owned(), None, Tick(1)));
+}
+
+#[test]
+fn a_task_without_an_owner_waits_for_one() {
+    let executors = Executors::new(9, RESEND_MS);
+    admit(
+        &executors,
+        Dispatch {
+            owner: None,
+            ..dispatch(1)
+        },
+    )
+    .unwrap();
+    assert_eq!(executors.next(1, Tick(0)), Next::Wait);
+    assert!(executors.reassign(1, "m:2".to_owned(), None, Tick(0)));
+    assert_eq!(sent(executors.next(1, Tick(0))).0, "m:2");
+}
+
+#[test]
+fn a_worker_that_goes_away_accepts_and_tells_nothing() {
+    let executors = Executors::new(9, RESEND_MS);
+    let admitted = admit(&executors, dispatch(1)).unwrap();
+    executors.abandon_all();
+    assert_eq!(*admitted.stop.borrow(), Stop::Abandon);
+    end(&executors, 1);
+    assert_eq!(executors.next(1, Tick(0)), Next::Wait);
+    assert_eq!(refusal(&executors, dispatch(2)), Refusal::Stopping);
+}
+
+#[test]
+fn a_finalised_task_is_in_no_list() {
+    let executors = Executors::new(9, RESEND_MS);
+    admit(&executors, dispatch(1)).unwrap();
+    let running = TaskEvent::Running {
+        start_time: Millis(7),
+        log_path: String::new(),
+        execute_path: None,
+    };
+    executors.publish(1, running, Millis(7));
+    assert_eq!(executors.list()[0].start_time, Some(Millis(7)));
+    end(&executors, 1);
+    assert!(executors.contains(1));
+    executors.acknowledge(1, ExecutorEventType::Failed, Tick(1));
+    assert!(executors.list().is_empty() && !executors.contains(1));
+}

@@ -1,0 +1,19 @@
+//! One attempt of one task, from its context to its end.
+
+// pub mod execute;
+pub mod log;
+pub mod outcome;
+pub mod parameters;
+// pub mod script;
+
+/// Why a task is to be ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stop {
+    #[default]
+    No,
+    /// A master asked for it: ask the processes to end, then make them, then report KILLED.
+    Kill,
+    /// The worker is going away: end the processes at once and report nothing. The masters see the worker gone and
+    /// start the task elsewhere.
+    Abandon,
+}
