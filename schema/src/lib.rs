@@ -1,1 +1,31 @@
-//! The shared database.
+//! The shared database: everything that is SQL, and nothing that decides.
+//!
+//! [`Store`] is the way in. Guarantees: writes to an owned workflow instance or its tasks happen only in a transaction that has locked the instance
+//! row and checked its fence; a COMMIT that was not answered is told apart from one that failed; wall clocks are those of one configured zone.
+//! It refuses to know why something is written.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod clock;
+mod db;
+mod dialect;
+mod error;
+pub mod limits;
+mod multi;
+mod queries;
+mod rows;
+mod schema;
+mod settings;
+mod sql;
+mod store;
+mod tx;
+mod types;
+mod url;
+
+pub use dialect::Dialect;
+pub use error::{CommitError, Error, ErrorClass, TriggerError};
+pub use settings::{DatabaseSettings, Secret};
+pub use store::Store;
+pub use types::{
+    ClaimOutcome, Committed, Counts, InstanceFilter, MasterRow, MasterState, MigrationReport, NewDefinition,
+    NewRun, NewTask, Ownership, Page, RunKind, StepCommit, StepState,
+};

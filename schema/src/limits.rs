@@ -1,0 +1,31 @@
+//! Every bound of this crate, with its reason.
+
+use std::time::Duration;
+
+/// Placeholders of one statement. MySQL allows 65,535 and SQLite 32,766; longer batches are cut into several statements.
+pub(crate) const BINDS_PER_STATEMENT_MAX: usize = 16_000;
+/// Rows of one `CASE id WHEN ...` update. The server walks the list for each row, so the cost grows with the square.
+pub(crate) const CASE_ROWS_MAX: usize = 64;
+/// Ids of one `IN (...)` list.
+pub(crate) const IDS_PER_STATEMENT_MAX: usize = 1_000;
+/// Rows of one page of a list.
+pub const PAGE_LEN_MAX: u32 = 1_000;
+/// Commands of one fetch, whatever the configuration asks for.
+pub const FETCH_LEN_MAX: i64 = 1_000;
+/// Bytes of a MySQL `text` column. Longer values are refused by a strict server.
+pub(crate) const TEXT_LEN_MAX: usize = 65_535;
+/// How long a statement waits for a row lock: a locked row must stop only its own workflow, and for not longer than this.
+pub(crate) const LOCK_WAIT_SECONDS: u32 = 1;
+/// How long SQLite waits for the one writer of another process.
+pub(crate) const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a free connection of the pool before it is told to come back.
+pub(crate) const POOL_WAIT: Duration = Duration::from_secs(5);
+/// Age at which a pooled connection is replaced, below the usual `wait_timeout` of servers and proxies.
+pub(crate) const CONNECTION_AGE_MAX: Duration = Duration::from_secs(30 * 60);
+/// Tries to learn whether a claim whose COMMIT was not answered took place, and the pause between them.
+pub(crate) const CLAIM_RESOLVE_TRIES: u32 = 10;
+pub(crate) const CLAIM_RESOLVE_PAUSE: Duration = Duration::from_millis(200);
+/// How long a start waits for another process that is creating the tables.
+pub(crate) const MIGRATION_WAIT_SECONDS: u32 = 120;
+/// Statements that each connection keeps prepared: those of fixed text, of which there are about forty.
+pub(crate) const TASKS_PER_DEFINITION_MAX: usize = 10_000;
