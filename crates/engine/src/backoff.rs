@@ -9,7 +9,9 @@ pub const BACKOFF_MAX_MS: i64 = 60_000;
 /// The wait before the next try, after `failures` tries: one second for each, from one second to one minute.
 #[must_use]
 pub fn dispatch_backoff_ms(failures: u32) -> i64 {
-    i64::from(failures).saturating_mul(BACKOFF_STEP_MS).clamp(BACKOFF_STEP_MS, BACKOFF_MAX_MS)
+    i64::from(failures)
+        .saturating_mul(BACKOFF_STEP_MS)
+        .clamp(BACKOFF_STEP_MS, BACKOFF_MAX_MS)
 }
 
 /// Whether an attempt whose context was built at `first_dispatch_time` has been tried for longer than the dispatch policy
@@ -32,7 +34,10 @@ mod tests {
     #[test]
     fn times_out_only_beyond_the_policy() {
         let (start, hour) = (Millis(1_000), Some(3_600_000));
-        assert!(!dispatch_timed_out(start, Millis(3_601_000), hour), "exactly the limit is not beyond it");
+        assert!(
+            !dispatch_timed_out(start, Millis(3_601_000), hour),
+            "exactly the limit is not beyond it"
+        );
         assert!(dispatch_timed_out(start, Millis(3_601_001), hour));
         assert!(!dispatch_timed_out(start, Millis(i64::MAX), None));
     }

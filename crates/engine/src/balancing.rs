@@ -27,7 +27,11 @@ pub struct DynamicWeights {
 
 impl Default for DynamicWeights {
     fn default() -> Self {
-        Self { memory_usage: 30, cpu_usage: 30, task_thread_pool_usage: 40 }
+        Self {
+            memory_usage: 30,
+            cpu_usage: 30,
+            task_thread_pool_usage: 40,
+        }
     }
 }
 
@@ -47,7 +51,11 @@ impl DynamicWeights {
             return Err(WeightError::Negative { weight });
         }
         let sum: i64 = weights.into_iter().map(i64::from).sum();
-        if sum == 100 { Ok(()) } else { Err(WeightError::Sum { sum }) }
+        if sum == 100 {
+            Ok(())
+        } else {
+            Err(WeightError::Sum { sum })
+        }
     }
 }
 
@@ -80,7 +88,12 @@ struct Weighted {
 impl Balancer {
     #[must_use]
     pub fn new(kind: BalancerKind, weights: DynamicWeights) -> Self {
-        Self { kind, weights, counter: 0, servers: BTreeMap::new() }
+        Self {
+            kind,
+            weights,
+            counter: 0,
+            servers: BTreeMap::new(),
+        }
     }
 
     #[must_use]
@@ -97,7 +110,8 @@ impl Balancer {
         };
         // A weight that is no number, or below zero, would keep the scheme from ever reaching its total.
         let weight = if weight.is_finite() { weight.max(0.0) } else { 0.0 };
-        self.servers.insert(Arc::clone(address), Weighted { weight, current: 0.0 });
+        self.servers
+            .insert(Arc::clone(address), Weighted { weight, current: 0.0 });
     }
 
     /// A later heartbeat. The dynamic kind weighs anew and forgets the standing; the fixed kind keeps what it saw first.
@@ -131,8 +145,16 @@ impl Balancer {
     /// weights pays it and is chosen. Weights are finite and not negative, so the heaviest gets there within as many
     /// rounds as there are candidates; the bound is only a guard against rounding.
     fn pick_weighted(&mut self, candidates: &[Arc<str>]) -> Option<Arc<str>> {
-        let known: Vec<&Arc<str>> = candidates.iter().filter(|one| self.servers.contains_key(*one)).collect();
-        let total = compensated_sum(known.iter().filter_map(|one| self.servers.get(*one)).map(|one| one.weight));
+        let known: Vec<&Arc<str>> = candidates
+            .iter()
+            .filter(|one| self.servers.contains_key(*one))
+            .collect();
+        let total = compensated_sum(
+            known
+                .iter()
+                .filter_map(|one| self.servers.get(*one))
+                .map(|one| one.weight),
+        );
         let count = known.len() as u64;
         let visits_max = count.saturating_mul(count.saturating_add(2));
         let mut last = None;

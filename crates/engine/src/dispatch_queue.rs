@@ -48,7 +48,11 @@ pub struct DispatchQueue<T> {
 
 impl<T> Default for DispatchQueue<T> {
     fn default() -> Self {
-        Self { places: BTreeMap::new(), waiting: BTreeMap::new(), ready: BTreeMap::new() }
+        Self {
+            places: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            ready: BTreeMap::new(),
+        }
     }
 }
 
@@ -58,7 +62,14 @@ impl<T> DispatchQueue<T> {
         let id = entry.task_instance_id;
         self.cancel(id);
         self.waiting.insert((due, entry.rank()), id);
-        self.places.insert(id, Place { due, ready: false, entry });
+        self.places.insert(
+            id,
+            Place {
+                due,
+                ready: false,
+                entry,
+            },
+        );
     }
 
     /// Take an attempt out: it has been paused, killed or superseded.
@@ -83,7 +94,12 @@ impl<T> DispatchQueue<T> {
     /// When the next call of `pop_ready` can succeed: a time that has come already while due attempts are left.
     #[must_use]
     pub fn next_due(&self) -> Option<Millis> {
-        let ready = self.ready.values().filter_map(|id| self.places.get(id)).map(|place| place.due).next();
+        let ready = self
+            .ready
+            .values()
+            .filter_map(|id| self.places.get(id))
+            .map(|place| place.due)
+            .next();
         ready.or_else(|| self.waiting.keys().next().map(|(due, _)| *due))
     }
 
@@ -120,7 +136,12 @@ impl<T> DispatchQueue<T> {
 
 impl<T> Entry<T> {
     fn rank(&self) -> Rank {
-        let Urgency { workflow_priority, task_priority, task_group_priority, first_submit_time } = self.urgency;
+        let Urgency {
+            workflow_priority,
+            task_priority,
+            task_group_priority,
+            first_submit_time,
+        } = self.urgency;
         (
             workflow_priority,
             task_priority,

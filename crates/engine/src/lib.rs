@@ -5,13 +5,20 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod backoff;
+pub mod balancing;
 pub mod codes;
 pub mod command;
 pub mod command_param;
+pub mod dispatch_queue;
 pub mod fence;
 pub mod graph;
 pub mod invariants;
 pub mod limits;
 pub mod model;
+pub mod params;
+pub mod slots;
 pub mod time;
+pub mod worker_groups;
 pub mod workflow;
+pub mod zone;

@@ -72,7 +72,10 @@ impl SlotTable {
     pub fn slot_of(&self, own_address: &str) -> Option<Slot> {
         let own = normalised(own_address);
         let index = self.addresses.iter().position(|address| *address == own)?;
-        Some(Slot { index: u32::try_from(index).ok()?, total: u32::try_from(self.addresses.len()).ok()? })
+        Some(Slot {
+            index: u32::try_from(index).ok()?,
+            total: u32::try_from(self.addresses.len()).ok()?,
+        })
     }
 
     /// No member, counted or not, is a Java master.
@@ -116,5 +119,8 @@ fn with_status(members: &[Member], status: ServerStatus) -> Vec<String> {
 
 /// A Java master writes its IPv6 node name with brackets and its heartbeat without; the two are one address.
 fn normalised(address: &str) -> String {
-    address.chars().filter(|letter| !matches!(letter, '[' | ']')).collect()
+    address
+        .chars()
+        .filter(|letter| !matches!(letter, '[' | ']'))
+        .collect()
 }

@@ -24,10 +24,16 @@ pub struct Worker {
 /// Why a group has no candidate right now. Both heal by themselves, so both mean: wait and try again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoCandidate {
-    #[error("worker group {group:?} does not exist: no row of t_ds_worker_group and no registered worker names it")]
+    #[error(
+        "worker group {group:?} does not exist: no row of t_ds_worker_group and no registered worker names it"
+    )]
     UnknownGroup { group: String },
     #[error("worker group {group:?} has no free worker: {registered} registered, {busy} of them busy")]
-    NoFreeWorker { group: String, registered: usize, busy: usize },
+    NoFreeWorker {
+        group: String,
+        registered: usize,
+        busy: usize,
+    },
 }
 
 /// All registered workers and all groups.
@@ -48,7 +54,10 @@ impl WorkerTable {
             if let Some(group) = &before {
                 self.leave(group, &worker.address);
             }
-            self.heartbeat_groups.entry(worker.group.clone()).or_default().push(Arc::clone(&worker.address));
+            self.heartbeat_groups
+                .entry(worker.group.clone())
+                .or_default()
+                .push(Arc::clone(&worker.address));
         }
         self.workers.insert(Arc::clone(&worker.address), worker);
         before.is_none()
@@ -63,20 +72,26 @@ impl WorkerTable {
 
     /// Replace the groups by what the table holds now: `(name, addr_list)` of each row.
     pub fn set_db_groups<'a>(&mut self, rows: impl IntoIterator<Item = (&'a str, &'a str)>) {
-        self.db_groups =
-            rows.into_iter().map(|(name, addresses)| (name.to_owned(), split_addresses(addresses))).collect();
+        self.db_groups = rows
+            .into_iter()
+            .map(|(name, addresses)| (name.to_owned(), split_addresses(addresses)))
+            .collect();
     }
 
     #[must_use]
     pub fn contains_group(&self, group: &str) -> bool {
-        group == DEFAULT_GROUP || self.db_groups.contains_key(group) || self.heartbeat_groups.contains_key(group)
+        group == DEFAULT_GROUP
+            || self.db_groups.contains_key(group)
+            || self.heartbeat_groups.contains_key(group)
     }
 
     /// NORMAL workers of the table's list without those of the heartbeats' list, then the NORMAL ones of the heartbeats'
     /// list. Never empty.
     pub fn candidates(&self, group: &str) -> Result<Vec<Arc<str>>, NoCandidate> {
         if !self.contains_group(group) {
-            return Err(NoCandidate::UnknownGroup { group: group.to_owned() });
+            return Err(NoCandidate::UnknownGroup {
+                group: group.to_owned(),
+            });
         }
         let members = self.members(group);
         let free: Vec<Arc<str>> = members
@@ -85,8 +100,15 @@ impl WorkerTable {
             .map(|worker| Arc::clone(&worker.address))
             .collect();
         if free.is_empty() {
-            let busy = members.iter().filter(|worker| worker.status == Some(ServerStatus::Busy)).count();
-            return Err(NoCandidate::NoFreeWorker { group: group.to_owned(), registered: members.len(), busy });
+            let busy = members
+                .iter()
+                .filter(|worker| worker.status == Some(ServerStatus::Busy))
+                .count();
+            return Err(NoCandidate::NoFreeWorker {
+                group: group.to_owned(),
+                registered: members.len(),
+                busy,
+            });
         }
         Ok(free)
     }
@@ -106,7 +128,11 @@ impl WorkerTable {
         if group == DEFAULT_GROUP {
             return self.workers.values().collect();
         }
-        let by_heartbeat = self.heartbeat_groups.get(group).map(Vec::as_slice).unwrap_or_default();
+        let by_heartbeat = self
+            .heartbeat_groups
+            .get(group)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let by_table = self.db_groups.get(group).map(Vec::as_slice).unwrap_or_default();
         by_table
             .iter()
@@ -118,7 +144,9 @@ impl WorkerTable {
     }
 
     fn leave(&mut self, group: &str, address: &str) {
-        let Some(addresses) = self.heartbeat_groups.get_mut(group) else { return };
+        let Some(addresses) = self.heartbeat_groups.get_mut(group) else {
+            return;
+        };
         addresses.retain(|member| &**member != address);
         if addresses.is_empty() {
             self.heartbeat_groups.remove(group);
@@ -128,5 +156,9 @@ impl WorkerTable {
 
 /// `addr_list`: addresses separated by commas. Blanks around them and empty places are dropped.
 fn split_addresses(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|address| !address.is_empty()).map(str::to_owned).collect()
+    text.split(',')
+        .map(str::trim)
+        .filter(|address| !address.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

@@ -35,14 +35,19 @@ impl Zone {
         if let Ok(region) = name.parse::<chrono_tz::Tz>() {
             return Ok(Self::Region(region));
         }
-        let offset = ["UTC", "GMT", "UT"].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+        let offset = ["UTC", "GMT", "UT"]
+            .iter()
+            .find_map(|prefix| name.strip_prefix(prefix))
+            .unwrap_or(name);
         if matches!(offset, "" | "Z" | "z") && !name.is_empty() {
             return Ok(Self::UTC);
         }
         offset_seconds(offset)
             .and_then(FixedOffset::east_opt)
             .map(Self::Fixed)
-            .ok_or_else(|| UnknownZone { name: name.to_owned() })
+            .ok_or_else(|| UnknownZone {
+                name: name.to_owned(),
+            })
     }
 
     /// The wall time at an instant.
@@ -55,7 +60,10 @@ impl Zone {
     /// Seconds east of Greenwich at an instant.
     #[must_use]
     pub fn offset_seconds(&self, at: Millis) -> Option<i32> {
-        Some(self.offset_at(DateTime::from_timestamp_millis(at.0)?.naive_utc()).local_minus_utc())
+        Some(
+            self.offset_at(DateTime::from_timestamp_millis(at.0)?.naive_utc())
+                .local_minus_utc(),
+        )
     }
 
     /// The instant of a wall time as `LocalDateTime.atZone` has it: the earlier one where clocks were set back; moved on by
@@ -80,7 +88,9 @@ impl Zone {
         (0..=GAP_STEPS_MAX).find_map(|step| {
             let before = local.checked_sub_signed(TimeDelta::minutes(i64::from(step * GAP_STEP_MINUTES)))?;
             let offset = choose(self.offset_of_local(before))?;
-            Some(Millis(local.checked_sub_offset(offset)?.and_utc().timestamp_millis()))
+            Some(Millis(
+                local.checked_sub_offset(offset)?.and_utc().timestamp_millis(),
+            ))
         })
     }
 
@@ -93,7 +103,9 @@ impl Zone {
 
     fn offset_of_local(&self, local: NaiveDateTime) -> MappedLocalTime<FixedOffset> {
         match self {
-            Self::Region(region) => region.offset_from_local_datetime(&local).map(|offset| offset.fix()),
+            Self::Region(region) => region
+                .offset_from_local_datetime(&local)
+                .map(|offset| offset.fix()),
             Self::Fixed(offset) => MappedLocalTime::Single(*offset),
         }
     }
@@ -131,7 +143,11 @@ fn offset_seconds(text: &str) -> Option<i32> {
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let part = |at: usize| digits.get(at..at + 2).map_or(Some(0), |two| two.parse::<i32>().ok());
+    let part = |at: usize| {
+        digits
+            .get(at..at + 2)
+            .map_or(Some(0), |two| two.parse::<i32>().ok())
+    };
     let (hours, minutes, seconds) = (part(0)?, part(2)?, part(4)?);
     let total = hours * 3_600 + minutes * 60 + seconds;
     (minutes < 60 && seconds < 60 && total <= OFFSET_SECONDS_MAX).then_some(sign * total)
@@ -152,14 +168,31 @@ mod tests {
 
     #[test]
     fn reads_regions_and_offsets() {
-        for (name, hours) in
-            [("Asia/Shanghai", 8), ("UTC", 0), ("Z", 0), ("+8", 8), ("+08:00", 8), ("GMT+8", 8), ("UTC-0530", -5)]
-        {
+        for (name, hours) in [
+            ("Asia/Shanghai", 8),
+            ("UTC", 0),
+            ("Z", 0),
+            ("+8", 8),
+            ("+08:00", 8),
+            ("GMT+8", 8),
+            ("UTC-0530", -5),
+        ] {
             let zone = Zone::parse(name).unwrap();
             let seconds = zone.offset_seconds(Millis(0)).unwrap();
             assert_eq!(seconds / 3_600, hours, "{name}");
         }
-        for name in ["", " ", "Mars/Phobos", "+", "+19:00", "8", "+8:0", "+08:60", "GMT+x", "+0é"] {
+        for name in [
+            "",
+            " ",
+            "Mars/Phobos",
+            "+",
+            "+19:00",
+            "8",
+            "+8:0",
+            "+08:60",
+            "GMT+x",
+            "+0é",
+        ] {
             assert!(Zone::parse(name).is_err(), "{name}");
         }
     }
@@ -167,12 +200,28 @@ mod tests {
     #[test]
     fn gap_moves_on_and_overlap_has_two_answers() {
         let zone = Zone::parse("America/New_York").unwrap();
-        assert_eq!(zone.instant(at("2024-03-10 02:30")), Some(utc("2024-03-10 07:30")));
-        assert_eq!(zone.calendar_instant(at("2024-03-10 02:30")), Some(utc("2024-03-10 07:30")));
-        assert_eq!(zone.instant(at("2024-11-03 01:30")), Some(utc("2024-11-03 05:30")));
-        assert_eq!(zone.calendar_instant(at("2024-11-03 01:30")), Some(utc("2024-11-03 06:30")));
+        assert_eq!(
+            zone.instant(at("2024-03-10 02:30")),
+            Some(utc("2024-03-10 07:30"))
+        );
+        assert_eq!(
+            zone.calendar_instant(at("2024-03-10 02:30")),
+            Some(utc("2024-03-10 07:30"))
+        );
+        assert_eq!(
+            zone.instant(at("2024-11-03 01:30")),
+            Some(utc("2024-11-03 05:30"))
+        );
+        assert_eq!(
+            zone.calendar_instant(at("2024-11-03 01:30")),
+            Some(utc("2024-11-03 06:30"))
+        );
         let samoa = Zone::parse("Pacific/Apia").unwrap();
-        assert_eq!(samoa.instant(at("2011-12-30 12:00")), Some(utc("2011-12-30 22:00")), "a skipped day");
+        assert_eq!(
+            samoa.instant(at("2011-12-30 12:00")),
+            Some(utc("2011-12-30 22:00")),
+            "a skipped day"
+        );
     }
 
     #[test]
@@ -182,6 +231,11 @@ mod tests {
             let _ = zone.local(Millis(millis));
         }
         assert_eq!(Zone::UTC.local(Millis(i64::MAX)), None);
-        assert!(Zone::parse("+18").unwrap().instant(NaiveDate::MIN.and_hms_opt(0, 0, 0).unwrap()).is_none());
+        assert!(
+            Zone::parse("+18")
+                .unwrap()
+                .instant(NaiveDate::MIN.and_hms_opt(0, 0, 0).unwrap())
+                .is_none()
+        );
     }
 }

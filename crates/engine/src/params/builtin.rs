@@ -1,8 +1,9 @@
 //! The parameters every task has without anybody declaring them.
 
 use super::ParamError;
+use super::calendar::add_days;
 use super::prepare::PrepareInputs;
-use crate::codes::{DataType, Direct};
+use crate::codes::{CommandType, DataType, Direct};
 use crate::model::Property;
 use crate::time::Millis;
 use crate::zone::Zone;
@@ -12,7 +13,6 @@ use std::collections::BTreeMap;
 pub const SYSTEM_DATETIME: &str = "system.datetime";
 const SYSTEM_BIZ_DATE: &str = "system.biz.date";
 const SYSTEM_BIZ_CURDATE: &str = "system.biz.curdate";
-const MILLIS_PER_DAY: i64 = 86_400_000;
 
 /// Step 1: the names of the run and its dates, as IN parameters.
 pub(super) fn builtin_parameters(inputs: &PrepareInputs<'_>) -> Result<Vec<Property>, ParamError> {
@@ -24,17 +24,31 @@ pub(super) fn builtin_parameters(inputs: &PrepareInputs<'_>) -> Result<Vec<Prope
     values.insert("system.task.instance.id", task.id.to_string());
     values.insert("system.task.definition.name", task.name.clone());
     values.insert("system.task.definition.code", task.task_code.to_string());
-    values.insert("system.workflow.instance.id", task.workflow_instance_id.to_string());
-    values.insert("system.workflow.definition.name", inputs.workflow_definition_name.to_owned());
-    values.insert("system.workflow.definition.code", instance.workflow_definition_code.to_string());
+    values.insert(
+        "system.workflow.instance.id",
+        task.workflow_instance_id.to_string(),
+    );
+    values.insert(
+        "system.workflow.definition.name",
+        inputs.workflow_definition_name.to_owned(),
+    );
+    values.insert(
+        "system.workflow.definition.code",
+        instance.workflow_definition_code.to_string(),
+    );
     values.insert("system.project.name", inputs.project_name.to_owned());
     values.insert("system.project.code", instance.project_code.to_string());
-    Ok(values.into_iter().map(|(name, value)| input(name, value)).collect())
+    Ok(values
+        .into_iter()
+        .map(|(name, value)| input(name, value))
+        .collect())
 }
 
 /// Step 7: `system.datetime` of a run with a schedule time, in the zone of the process; no direction, no type.
 pub fn schedule_parameters(schedule_time: Option<Millis>, zone: &Zone) -> Result<Vec<Property>, ParamError> {
-    let Some(schedule_time) = schedule_time else { return Ok(Vec::new()) };
+    let Some(schedule_time) = schedule_time else {
+        return Ok(Vec::new());
+    };
     Ok(vec![Property {
         prop: Some(SYSTEM_DATETIME.to_owned()),
         direct: None,
@@ -50,8 +64,11 @@ const DATE_TIME: &str = "%Y%m%d%H%M%S";
 /// backfill without a schedule time has none of them.
 fn date_parameters(inputs: &PrepareInputs<'_>) -> Result<BTreeMap<&'static str, String>, ParamError> {
     let instance = inputs.instance;
-    let is_backfill =
-        instance.history_cmd.as_deref().is_some_and(|history| history.starts_with("COMPLEMENT_DATA"));
+    let is_backfill = instance.command_type == CommandType::ComplementData
+        || instance
+            .history_cmd
+            .as_deref()
+            .is_some_and(|history| history.starts_with("COMPLEMENT_DATA"));
     if is_backfill && instance.schedule_time.is_none() {
         return Ok(BTreeMap::new());
     }
@@ -59,8 +76,11 @@ fn date_parameters(inputs: &PrepareInputs<'_>) -> Result<BTreeMap<&'static str, 
         Some(name) => Zone::parse(name)?,
         None => *inputs.zone,
     };
-    let today = instance.schedule_time.unwrap_or(inputs.now);
-    let yesterday = super::calendar::add_days(today, -1, inputs.zone).unwrap_or(today.plus(-MILLIS_PER_DAY));
+    let base = instance.schedule_time.unwrap_or(inputs.now);
+    let out_of_range = || ParamError::TimeOutOfRange { millis: base.0 };
+    // Back and forth in the process's zone, as the reference does: next to a clock change the way is not the identity.
+    let yesterday = add_days(base, -1, inputs.zone).ok_or_else(out_of_range)?;
+    let today = add_days(yesterday, 1, inputs.zone).ok_or_else(out_of_range)?;
     Ok(BTreeMap::from([
         (SYSTEM_BIZ_DATE, date_text(yesterday, &zone, DATE)?),
         (SYSTEM_BIZ_CURDATE, date_text(today, &zone, DATE)?),
@@ -69,7 +89,9 @@ fn date_parameters(inputs: &PrepareInputs<'_>) -> Result<BTreeMap<&'static str, 
 }
 
 fn date_text(at: Millis, zone: &Zone, format: &str) -> Result<String, ParamError> {
-    let local = zone.local(at).ok_or(ParamError::TimeOutOfRange { millis: at.0 })?;
+    let local = zone
+        .local(at)
+        .ok_or(ParamError::TimeOutOfRange { millis: at.0 })?;
     Ok(local.format(format).to_string())
 }
 

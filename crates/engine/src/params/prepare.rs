@@ -46,7 +46,10 @@ pub fn prepare_params(inputs: &PrepareInputs<'_>) -> Result<BTreeMap<String, Pro
     put_all(&mut params, inputs.local_params.to_vec());
     put_all(&mut params, inputs.command_params.to_vec());
     take_over_values(&mut params, inputs.var_pool);
-    put_all(&mut params, schedule_parameters(instance.schedule_time, inputs.zone)?);
+    put_all(
+        &mut params,
+        schedule_parameters(instance.schedule_time, inputs.zone)?,
+    );
     resolve_values(params, inputs)
 }
 
@@ -79,7 +82,13 @@ fn resolve_values(
             Some(text) if text.contains('$') => Some(substitute(text, &params, inputs.now, inputs.zone)?),
             other => other.clone(),
         };
-        resolved.insert(name.clone(), Property { value, ..property.clone() });
+        resolved.insert(
+            name.clone(),
+            Property {
+                value,
+                ..property.clone()
+            },
+        );
     }
     Ok(resolved)
 }

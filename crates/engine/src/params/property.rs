@@ -13,8 +13,10 @@ pub fn parse_properties(text: Option<&str>, what: &'static str) -> Result<Vec<Pr
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let value: Value = serde_json::from_str(text)
-        .map_err(|error| ParamError::NotAList { what, reason: error.to_string() })?;
+    let value: Value = serde_json::from_str(text).map_err(|error| ParamError::NotAList {
+        what,
+        reason: error.to_string(),
+    })?;
     properties_of(&value, what)
 }
 
@@ -31,14 +33,21 @@ pub fn local_params(task_params: Option<&str>) -> Result<Vec<Property>, ParamErr
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let value: Value = serde_json::from_str(text)
-        .map_err(|error| ParamError::NotAList { what: WHAT, reason: error.to_string() })?;
-    value.get("localParams").map_or(Ok(Vec::new()), |list| properties_of(list, WHAT))
+    let value: Value = serde_json::from_str(text).map_err(|error| ParamError::NotAList {
+        what: WHAT,
+        reason: error.to_string(),
+    })?;
+    value
+        .get("localParams")
+        .map_or(Ok(Vec::new()), |list| properties_of(list, WHAT))
 }
 
 /// `global_params` of an instance: the definition's, overridden by the start parameters of the same name. Placeholders stay
 /// as they are. The order is that of the names, a null name first.
-pub fn merge_global_params(definition: Option<&str>, start_params: &[Property]) -> Result<String, ParamError> {
+pub fn merge_global_params(
+    definition: Option<&str>,
+    start_params: &[Property],
+) -> Result<String, ParamError> {
     let globals = parse_properties(definition, "globalParams of the workflow definition")?;
     let by_name: BTreeMap<Option<String>, Property> = globals
         .into_iter()
@@ -52,16 +61,29 @@ fn properties_of(value: &Value, what: &'static str) -> Result<Vec<Property>, Par
     let entries = match value {
         Value::Null => return Ok(Vec::new()),
         Value::Array(entries) => entries,
-        _ => return Err(ParamError::NotAList { what, reason: "it is not a list".to_owned() }),
+        _ => {
+            return Err(ParamError::NotAList {
+                what,
+                reason: "it is not a list".to_owned(),
+            });
+        }
     };
     let mut properties = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
         match entry {
             Value::Null => {}
-            Value::Object(members) => properties.push(property_of(members).map_err(|member| {
-                ParamError::NotAList { what, reason: format!("entry {index}: {member} is not a text") }
-            })?),
-            _ => return Err(ParamError::NotAList { what, reason: format!("entry {index} is not an object") }),
+            Value::Object(members) => {
+                properties.push(property_of(members).map_err(|member| ParamError::NotAList {
+                    what,
+                    reason: format!("entry {index}: {member} is not a text"),
+                })?)
+            }
+            _ => {
+                return Err(ParamError::NotAList {
+                    what,
+                    reason: format!("entry {index} is not an object"),
+                });
+            }
         }
     }
     Ok(properties)
@@ -70,8 +92,14 @@ fn properties_of(value: &Value, what: &'static str) -> Result<Vec<Property>, Par
 fn property_of(members: &Map<String, Value>) -> Result<Property, &'static str> {
     Ok(Property {
         prop: text_member(members, "prop")?,
-        direct: members.get("direct").and_then(Value::as_str).and_then(direct_named),
-        data_type: members.get("type").and_then(Value::as_str).and_then(data_type_named),
+        direct: members
+            .get("direct")
+            .and_then(Value::as_str)
+            .and_then(direct_named),
+        data_type: members
+            .get("type")
+            .and_then(Value::as_str)
+            .and_then(data_type_named),
         value: text_member(members, "value")?,
     })
 }

@@ -24,7 +24,11 @@ pub fn incoming_var_pool(predecessors: &[Predecessor<'_>]) -> Result<Vec<Propert
         .filter(|predecessor| predecessor.var_pool.is_some_and(|text| !text.trim().is_empty()))
         .collect();
     ordered.sort_by_key(|predecessor| {
-        (predecessor.end_time.is_none(), predecessor.end_time, predecessor.task_instance_id)
+        (
+            predecessor.end_time.is_none(),
+            predecessor.end_time,
+            predecessor.task_instance_id,
+        )
     });
     let pools = ordered
         .into_iter()
@@ -43,7 +47,11 @@ pub fn merge_var_pool(pools: impl IntoIterator<Item = Vec<Property>>) -> Vec<Pro
     }
     let mut merged: Vec<Property> = Vec::new();
     let mut places: BTreeMap<Option<String>, usize> = BTreeMap::new();
-    for property in pools.into_iter().flatten().filter(|property| property.direct == Some(Direct::Out)) {
+    for property in pools
+        .into_iter()
+        .flatten()
+        .filter(|property| property.direct == Some(Direct::Out))
+    {
         match places.get(&property.prop) {
             Some(place) => merged[*place] = property,
             None => {
