@@ -10,6 +10,7 @@ pub mod balancing;
 pub mod codes;
 pub mod command;
 pub mod command_param;
+pub mod context;
 pub mod dispatch_queue;
 pub mod fence;
 pub mod graph;

@@ -4,6 +4,7 @@ use super::node::Phase;
 use super::{Counts, Node, NodeId, Rules, Stage};
 use crate::codes::WorkflowState;
 use crate::command_param::{CommandParam, ParamError};
+use crate::dispatch_queue::Urgency;
 use crate::graph::{ExecutionGraph, GraphError, StaticGraph};
 use crate::model::{DefinitionSnapshot, TaskDefinition, TaskInstance, WorkflowInstance};
 use crate::time::Millis;
@@ -210,6 +211,18 @@ impl WorkflowMachine {
     pub fn is_current(&self, task_instance_id: i32) -> bool {
         self.node_of(task_instance_id)
             .is_some_and(|node| self.task_instance_id(node) == Some(task_instance_id))
+    }
+
+    /// How urgent the node's current attempt is among those that wait for a worker.
+    #[must_use]
+    pub fn urgency(&self, node: NodeId) -> Option<Urgency> {
+        let row = self.task(node)?;
+        Some(Urgency {
+            workflow_priority: self.instance.priority,
+            task_priority: row.priority,
+            task_group_priority: self.task_definition(node).task_group_priority,
+            first_submit_time: row.first_submit_time.unwrap_or_default(),
+        })
     }
 
     #[must_use]

@@ -21,7 +21,7 @@ mod var_pool;
 mod view;
 pub mod write;
 
-pub(self) use draft::Draft;
+use draft::Draft;
 pub use effect::{Effect, Timer};
 pub use event::{Event, ExecutorEvent, ExecutorEventKind};
 pub use machine::{MachineError, WorkflowMachine};

@@ -3,50 +3,8 @@
 use super::{Draft, NodeId};
 use crate::codes::Direct;
 use crate::model::Property;
+use crate::params::{merge_var_pool, parse_properties, write_var_pool};
 use crate::time::Millis;
-use std::collections::BTreeMap;
-
-/// Reads a pool; a null entry or one without a name counts for nothing.
-pub(super) fn parse(text: &str) -> Result<Vec<Property>, serde_json::Error> {
-    if text.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    let entries: Option<Vec<Option<Property>>> = serde_json::from_str(text)?;
-    let named = |entry: &Property| entry.prop.as_deref().is_some_and(|name| !name.is_empty());
-    Ok(entries
-        .unwrap_or_default()
-        .into_iter()
-        .flatten()
-        .filter(named)
-        .collect())
-}
-
-pub(super) fn to_text(pool: &[Property]) -> Option<String> {
-    if pool.is_empty() {
-        return None;
-    }
-    Some(serde_json::to_string(pool).expect("a list of plain strings is always JSON"))
-}
-
-/// Later pools win by name. A single list passes unchanged; of several only outputs survive.
-pub(super) fn merge(pools: Vec<Vec<Property>>) -> Vec<Property> {
-    let mut filled: Vec<Vec<Property>> = pools.into_iter().filter(|pool| !pool.is_empty()).collect();
-    match filled.len() {
-        0 => Vec::new(),
-        1 => filled.remove(0),
-        _ => outputs(filled.into_iter().flatten()),
-    }
-}
-
-/// The outputs among the properties, each name once with its last value, in the order of the names.
-pub(super) fn outputs(properties: impl IntoIterator<Item = Property>) -> Vec<Property> {
-    let out = properties
-        .into_iter()
-        .filter(|property| property.direct == Some(Direct::Out));
-    let by_name: BTreeMap<Option<String>, Property> =
-        out.map(|property| (property.prop.clone(), property)).collect();
-    by_name.into_values().collect()
-}
 
 impl Draft<'_> {
     /// What goes into an attempt: for a start node of the run the workflow's pool; else the pools of the predecessors that
@@ -66,8 +24,9 @@ impl Draft<'_> {
                 .filter_map(|(_, row)| row.var_pool.clone())
                 .collect()
         };
-        let pools = texts.iter().map(|text| self.read_pool(node, text)).collect();
-        to_text(&merge(pools))
+        let pools = texts.iter().map(|text| self.read_pool(node, text));
+        let pools: Vec<_> = pools.collect();
+        write_var_pool(&merge_var_pool(filled(pools)))
     }
 
     /// What the row keeps after a success: what came in (the row has it since the dispatch), overlaid by what the task put
@@ -75,7 +34,12 @@ impl Draft<'_> {
     pub(super) fn outgoing_var_pool(&mut self, node: NodeId, put_out: Vec<Property>) -> Option<String> {
         let incoming = self.row(node).var_pool.clone().unwrap_or_default();
         let before = self.read_pool(node, &incoming);
-        to_text(&outputs(before.into_iter().chain(put_out)))
+        let outputs = |pool: Vec<Property>| {
+            pool.into_iter()
+                .filter(|one| one.direct == Some(Direct::Out))
+                .collect()
+        };
+        write_var_pool(&merge_var_pool([outputs(before), outputs(put_out)]))
     }
 
     /// Adds a finished task's outputs to the workflow's; the instance row gets them at its end.
@@ -89,7 +53,7 @@ impl Draft<'_> {
         }
         let before = self.instance().var_pool.clone().unwrap_or_default();
         let before = self.read_pool(node, &before);
-        let merged = to_text(&merge(vec![before, added]));
+        let merged = write_var_pool(&merge_var_pool(filled(vec![before, added])));
         if merged != self.instance().var_pool {
             self.instance_mut().var_pool = merged;
         }
@@ -97,12 +61,14 @@ impl Draft<'_> {
 
     /// A pool that cannot be read counts as empty, and the operator is told.
     fn read_pool(&mut self, node: NodeId, text: &str) -> Vec<Property> {
-        parse(text).unwrap_or_else(|error| {
-            self.note(
-                node,
-                format!("its var pool is not a list of properties and counts as empty: {error}"),
-            );
+        parse_properties(Some(text), "the var pool").unwrap_or_else(|error| {
+            self.note(node, format!("{error}; it counts as empty"));
             Vec::new()
         })
     }
+}
+
+/// An empty pool is no pool: one that is left passes unchanged.
+fn filled(pools: Vec<Vec<Property>>) -> Vec<Vec<Property>> {
+    pools.into_iter().filter(|pool| !pool.is_empty()).collect()
 }
