@@ -108,6 +108,12 @@ impl LeaseKeeper {
         self.shared.renew(as_ns(sent_at.saturating_add(valid_for)))
     }
 
+    /// Is there nothing left to renew?
+    pub(crate) fn is_over(&self) -> bool {
+        self.shared.remaining_ns();
+        self.shared.deadline_ns.load(Ordering::Acquire) == OVER
+    }
+
     /// Ends the lease: the session is gone, the node is somebody else's, or the process is stopping.
     pub fn revoke(&self) {
         self.shared.end(None);

@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod clock;
+mod embedded;
 mod error;
 mod lease;
 pub mod limits;
@@ -17,7 +18,9 @@ mod member;
 mod node;
 pub mod paths;
 mod registry;
+mod renewal;
 mod settings;
+mod zookeeper;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, ErrorClass};
@@ -27,3 +30,15 @@ pub use member::{MemberEvent, MemberWatch};
 pub use node::EphemeralNode;
 pub use registry::{Registry, SessionId, SessionState};
 pub use settings::{MysqlSettings, RegistrySettings, RetryPolicy, Secret, SqliteSettings, ZookeeperSettings};
+
+use std::sync::Arc;
+
+/// Opens a session. Must be awaited on a tokio runtime, on which the session then lives.
+pub async fn connect(settings: &RegistrySettings) -> Result<Arc<dyn Registry>, Error> {
+    settings.validate()?;
+    match settings {
+        RegistrySettings::Zookeeper(settings) => Ok(Arc::new(zookeeper::connect(settings).await?)),
+        RegistrySettings::EmbeddedSqlite(settings) => Ok(Arc::new(embedded::connect_sqlite(settings).await?)),
+        RegistrySettings::EmbeddedMysql(settings) => Ok(Arc::new(embedded::connect_mysql(settings).await?)),
+    }
+}

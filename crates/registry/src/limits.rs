@@ -24,3 +24,23 @@ pub const MEMBERS_MAX: usize = 10_000;
 pub const RACE_ATTEMPTS_MAX: usize = 8;
 /// Depth of a recursive delete. The deepest tree of DolphinScheduler has four levels.
 pub const DELETE_DEPTH_MAX: usize = 8;
+/// Each of the two steps of closing (delete our nodes, end the session). Both together fit into the five seconds after SIGTERM with room for the rest.
+pub const CLOSE_STEP_MAX: Duration = Duration::from_millis(1000);
+/// A watch looks at everything again this often, whatever it was told. It bounds the harm of a notification that a library or server lost.
+pub const WATCH_RESYNC_INTERVAL: Duration = Duration::from_secs(30);
+/// Pause of a watch after a failed look, so that it neither spins nor lags behind a server that is back.
+pub const WATCH_RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// Jobs that wait for one database connection. There are a handful of callers; more means that the database does not answer.
+pub const DATABASE_JOBS_MAX: usize = 256;
+/// Tries of one job that other transactions got in the way of.
+pub const DATABASE_RETRIES_MAX: usize = 5;
+/// A connection unused for longer is tried before it is used: servers hang up on idle clients.
+pub const DATABASE_IDLE_MAX: Duration = Duration::from_secs(30);
+/// Waiting for the other writers of the SQLite file, whose transactions take a millisecond or so.
+pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Age at which change events are purged, as in `JdbcRegistryDataManager`.
+pub const CHANGE_EVENT_AGE_MAX: Duration = Duration::from_secs(2 * 3600);
+/// Events purged in one transaction, so that it stays short.
+pub const CHANGE_EVENT_PURGE_MAX: i64 = 1000;
+/// How often the head of a lock table is tried by a waiter.
+pub const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(50);
