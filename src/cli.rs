@@ -1,0 +1,122 @@
+//! The command line.
+
+use crate::commands;
+use crate::config::{Environment, Request};
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  orca check-config                             show the effective configuration and every problem
+  orca migrate                                  prepare the database once
+  orca master                                   a master of a cluster, as conf/application.yaml and the environment say
+  orca master --master.listen-port=5679 -Dregistry.zookeeper.connect-string=zk:2181
+
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 the configuration has problems.
+Every key of the configuration is in docs/configuration.md; each has a name in the environment, like MASTER_LISTEN_PORT.";
+
+#[derive(Debug, Parser)]
+#[command(name = "orca", version, about = "A master server for Apache DolphinScheduler 3.4.2", after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    /// Configuration file. Without it: ORCA_CONFIG, then conf/application.yaml, then application.yaml, when they are there
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Set a key of the configuration; wins over file and environment. Also written --key=value
+    #[arg(short = 'D', global = true, value_name = "KEY=VALUE", value_parser = property)]
+    properties: Vec<(String, String)>,
+
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the effective configuration, secrets as stars, and everything that is wrong with it
+    CheckConfig(commands::check_config::Arguments),
+}
+
+impl Cli {
+    /// Reads the arguments of a process; ends it when they make no sense.
+    pub(crate) fn of(arguments: impl IntoIterator<Item = String>) -> Self {
+        Self::parse_from(spring_properties(arguments))
+    }
+
+    pub(crate) fn run(self, environment: Environment) -> Result<Exit, Failure> {
+        let request = Request { file: self.config, properties: self.properties, ..Request::default() };
+        let context = Context { request, environment, json: self.json };
+        match self.command {
+            Command::CheckConfig(arguments) => commands::check_config::run(&arguments, &context),
+        }
+    }
+}
+
+/// Spring's `--key=value` becomes `-Dkey=value`. Every key has a dot, no option of ours has one.
+fn spring_properties(arguments: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut arguments = arguments.into_iter();
+    let mut changed = Vec::new();
+    for argument in arguments.by_ref() {
+        if argument == "--" {
+            changed.push(argument);
+            break;
+        }
+        let key = argument.strip_prefix("--").and_then(|rest| rest.split_once('=')).map(|(key, _)| key);
+        let is_property = key.is_some_and(|key| key.contains('.'));
+        changed.push(if is_property { argument.replacen("--", "-D", 1) } else { argument });
+    }
+    changed.extend(arguments);
+    changed
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("must look like key=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn properties_can_stand_anywhere() {
+        let line = words("orca -Da.b=1 check-config --server.port=2 -D c.d=3=4 --json");
+        let cli = Cli::try_parse_from(spring_properties(line)).unwrap();
+        let expected = [("a.b", "1"), ("server.port", "2"), ("c.d", "3=4")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert!(cli.json);
+        let mut found = cli.properties;
+        found.sort();
+        assert_eq!(found, expected.into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_behind_two_dashes_stays() {
+        assert_eq!(spring_properties(words("orca x -- --a.b=c")), words("orca x -- --a.b=c"));
+    }
+
+    #[test]
+    fn nonsense_is_a_usage_error() {
+        for line in ["orca", "orca fly", "orca check-config -Dnovalue", "orca check-config --unknown=1"] {
+            let error = Cli::try_parse_from(spring_properties(words(line))).unwrap_err();
+            assert_eq!(error.exit_code(), i32::from(Exit::Usage.code()), "{line}");
+        }
+    }
+}

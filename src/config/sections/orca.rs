@@ -1,0 +1,109 @@
+//! `orca.*`: what the Java master does not have.
+
+use super::above_zero;
+use crate::config::section::{Checks, section};
+use crate::limits;
+use std::path::PathBuf;
+use std::time::Duration;
+
+section! {
+    /// The process as a whole.
+    pub(crate) struct Orca {
+        /// Folder for everything this process writes: databases of `orca standalone`, the embedded registry, task logs.
+        "data-directory" => data_directory: PathBuf = PathBuf::from(".orca");
+        /// The zone of the times in rows and messages, like `Asia/Shanghai`: the one the Java peers run in. Without it: `-Duser.timezone` in
+        /// `JAVA_OPTS`, else `spring.jackson.time-zone`, else UTC.
+        "time-zone" => time_zone: Option<String> = None;
+        /// What is logged: a level, or `target=level` pairs separated by commas. Also `RUST_LOG`.
+        "log.filter" => log_filter: String = "info".to_owned();
+        /// The task type `LogicFakeTask`, a plug-in for tests that runs inside the master.
+        "fake-task.enabled" => fake_task_enabled: bool = false;
+        /// How long a planned stop may take to finish what has been accepted. Launchers kill after 5 s.
+        "stop-timeout" => stop_timeout: Duration = Duration::from_secs(4);
+    }
+}
+
+section! {
+    /// How the database is used.
+    pub(crate) struct Database {
+        /// Threads that run queries, and connections with them.
+        "pool-size" => pool_size: u32 = 6;
+        /// Group commits that may be under way at the same time. Less than `pool-size`.
+        "commits-in-flight" => commits_in_flight: u32 = 2;
+        /// For one address of `spring.datasource.url`. A `connectTimeout` there wins.
+        "connect-timeout" => connect_timeout: Duration = Duration::from_secs(5);
+        /// The server ends a transaction that is idle for so long, so that a frozen master keeps no locks. Well below the registry's session
+        /// time-out; whole seconds; 0 leaves the server's own.
+        "idle-transaction-timeout" => idle_transaction_timeout: Duration = Duration::from_secs(5);
+        /// How long a process that starts keeps trying to reach the database before it gives up.
+        "startup-timeout" => startup_timeout: Duration = Duration::from_secs(60);
+    }
+}
+
+section! {
+    /// How a master takes commands.
+    pub(crate) struct Intake {
+        /// Commands of one fetch and one claim.
+        "batch-size" => batch_len: u32 = 200;
+        /// Pause between looks at the command table while it is empty.
+        "poll-interval" => poll_interval: Duration = Duration::from_millis(50);
+    }
+}
+
+section! {
+    /// How a master sends tasks to workers.
+    pub(crate) struct Dispatch {
+        /// After how long a call without an answer has an unknown outcome.
+        "call-timeout" => call_timeout: Duration = Duration::from_secs(10);
+    }
+}
+
+section! {
+    /// What is done about the dead.
+    pub(crate) struct Failover {
+        /// How long a lost Java worker may come back before its tasks fail over. Java waits as long. Orca's own workers are believed at once.
+        "java-worker-grace" => java_worker_grace: Duration = Duration::from_secs(30);
+    }
+}
+
+section! {
+    /// Keys of other owners that Orca reads.
+    pub(crate) struct Spring {
+        /// The zone, when `orca.time-zone` and `-Duser.timezone` are not set.
+        "jackson.time-zone" => time_zone: Option<String> = None;
+    }
+}
+
+impl Orca {
+    pub(crate) fn check(&self, checks: &mut Checks<'_>) {
+        checks.that(!self.data_directory.as_os_str().is_empty(), "orca.data-directory", "must name a folder");
+        let filter = crate::logging::check_filter(&self.log_filter);
+        checks.that(filter.is_ok(), "orca.log.filter", filter.err().unwrap_or_default());
+    }
+}
+
+impl Database {
+    pub(crate) fn check(&self, checks: &mut Checks<'_>) {
+        let most = limits::POOL_SIZE_MAX;
+        checks.that((2..=most).contains(&self.pool_size), "orca.database.pool-size", format!("must be from 2 to {most}"));
+        let commits = self.commits_in_flight > 0 && self.commits_in_flight < self.pool_size;
+        checks.that(commits, "orca.database.commits-in-flight", "must be at least 1 and less than orca.database.pool-size");
+        above_zero(checks, "orca.database.connect-timeout", self.connect_timeout);
+        let whole = self.idle_transaction_timeout.subsec_nanos() == 0;
+        checks.that(whole, "orca.database.idle-transaction-timeout", "must be whole seconds");
+    }
+}
+
+impl Intake {
+    pub(crate) fn check(&self, checks: &mut Checks<'_>) {
+        let most = limits::INTAKE_BATCH_LEN_MAX;
+        checks.that((1..=most).contains(&self.batch_len), "orca.intake.batch-size", format!("must be from 1 to {most}"));
+        above_zero(checks, "orca.intake.poll-interval", self.poll_interval);
+    }
+}
+
+impl Dispatch {
+    pub(crate) fn check(&self, checks: &mut Checks<'_>) {
+        above_zero(checks, "orca.dispatch.call-timeout", self.call_timeout);
+    }
+}
