@@ -5,7 +5,9 @@
 //! It refuses to know why something is written.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod alerts;
 mod clock;
+mod commit;
 mod db;
 mod dialect;
 mod error;
@@ -16,7 +18,9 @@ mod rows;
 mod schema;
 mod settings;
 mod sql;
+mod statements;
 mod store;
+mod task_rows;
 mod tx;
 mod types;
 mod url;
