@@ -11,6 +11,7 @@
 mod clock;
 mod embedded;
 mod error;
+pub mod heartbeat;
 mod lease;
 pub mod limits;
 mod lock;

@@ -44,3 +44,5 @@ pub const CHANGE_EVENT_AGE_MAX: Duration = Duration::from_secs(2 * 3600);
 pub const CHANGE_EVENT_PURGE_MAX: i64 = 1000;
 /// How often the head of a lock table is tried by a waiter.
 pub const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// A server looks at itself this often, as `BaseHeartBeatTask` does.
+pub const HEARTBEAT_SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
