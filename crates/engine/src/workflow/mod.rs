@@ -43,3 +43,6 @@ impl NodeId {
         self.0 as usize
     }
 }
+
+#[cfg(test)]
+mod tests;

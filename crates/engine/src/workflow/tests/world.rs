@@ -1,0 +1,568 @@
+//! A small world around one machine: a database, workers, calls that get lost, masters that die. Every choice comes from a seed,
+//! so a failure can be run again. The world tells the truth; what the machine is told of it may be late or missing.
+
+use super::kit;
+use crate::codes::{Flag, TaskState};
+use crate::model::{DefinitionSnapshot, TaskInstance, WorkflowInstance};
+use crate::time::Millis;
+use crate::workflow::{Effect, Event, ExecutorEventKind, NodeId, Rules, Step, Timer, WorkflowMachine, Write};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// The largest number of happenings before a run counts as stuck.
+const HAPPENINGS_MAX: usize = 20_000;
+const HOSTS: [&str; 2] = ["w1:1234", "w2:1234"];
+
+pub(super) struct Chance(u64);
+
+impl Chance {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed ^ 0x9e37_79b9_7f4a_7c15)
+    }
+
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(bound.max(1)).unwrap()).unwrap()
+    }
+
+    pub(super) fn one_in(&mut self, bound: usize) -> bool {
+        self.below(bound) == 0
+    }
+}
+
+/// Which troubles may happen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Troubles {
+    pub(super) lost_calls: bool,
+    pub(super) lost_workers: bool,
+    pub(super) lost_masters: bool,
+    pub(super) operators: bool,
+}
+
+/// An attempt that a worker has accepted.
+struct Executor {
+    host: &'static str,
+    task: String,
+    /// Reports that are not acknowledged, the oldest first.
+    reports: VecDeque<ExecutorEventKind>,
+    /// Reports go to this term; another master hears nothing.
+    term: u32,
+    ended: bool,
+}
+
+/// A call that has not been answered, or has not even arrived.
+enum Call {
+    Dispatch {
+        id: i32,
+        host: &'static str,
+    },
+    /// The caller gave up; the bytes arrive before this time or never.
+    Late {
+        id: i32,
+        host: &'static str,
+        until: Millis,
+    },
+    Kill {
+        id: i32,
+        host: String,
+    },
+    TakeOver {
+        id: i32,
+        host: String,
+    },
+    Probe {
+        id: i32,
+        host: String,
+    },
+}
+
+pub(super) struct World {
+    pub(super) chance: Chance,
+    troubles: Troubles,
+    definition: Arc<DefinitionSnapshot>,
+    rules: Arc<Rules>,
+    pub(super) machine: WorkflowMachine,
+    term: u32,
+    pub(super) now: Millis,
+    instance: WorkflowInstance,
+    pub(super) rows: BTreeMap<i32, TaskInstance>,
+    next_id: i32,
+    queued: BTreeSet<NodeId>,
+    calls: Vec<Call>,
+    timers: BTreeMap<Timer, Millis>,
+    executors: BTreeMap<i32, Executor>,
+    /// Every attempt that a worker ever accepted.
+    pub(super) accepted: BTreeSet<i32>,
+    inbox: VecDeque<Event>,
+    pub(super) retired: bool,
+}
+
+impl World {
+    pub(super) fn new(
+        definition: DefinitionSnapshot,
+        instance: WorkflowInstance,
+        troubles: Troubles,
+        seed: u64,
+    ) -> Self {
+        let (definition, rules) = (Arc::new(definition), kit::rules());
+        let machine =
+            WorkflowMachine::new(definition.clone(), instance.clone(), Vec::new(), rules.clone()).unwrap();
+        Self {
+            chance: Chance::new(seed),
+            troubles,
+            definition,
+            rules,
+            machine,
+            term: 0,
+            now: kit::START,
+            instance,
+            rows: BTreeMap::new(),
+            next_id: 0,
+            queued: BTreeSet::new(),
+            calls: Vec::new(),
+            timers: BTreeMap::new(),
+            executors: BTreeMap::new(),
+            accepted: BTreeSet::new(),
+            inbox: VecDeque::from([Event::Started]),
+            retired: false,
+        }
+    }
+
+    /// Runs until the workflow has ended.
+    pub(super) fn run(&mut self) {
+        for _ in 0..HAPPENINGS_MAX {
+            if self.retired {
+                return;
+            }
+            self.happen();
+        }
+        panic!("the workflow is stuck: {:#?}", self.machine.observe());
+    }
+
+    fn happen(&mut self) {
+        self.trouble();
+        match self.chance.below(5) {
+            0 => self.choose_worker(),
+            1 if !self.calls.is_empty() => {
+                let call = self.chance.below(self.calls.len());
+                let call = self.calls.swap_remove(call);
+                self.answer(call);
+            }
+            2 => self.execute(),
+            3 => self.report(),
+            _ => self.tick(),
+        }
+        if self.chance.one_in(2) {
+            self.decide();
+        }
+    }
+
+    fn trouble(&mut self) {
+        if self.troubles.lost_workers && self.chance.one_in(120) {
+            self.lose_worker();
+        }
+        if self.troubles.lost_masters && self.chance.one_in(150) {
+            self.lose_master();
+        }
+        if self.troubles.operators && self.chance.one_in(200) {
+            let stop = self.chance.one_in(2);
+            self.inbox.push_back(if stop {
+                Event::StopRequested
+            } else {
+                Event::PauseRequested
+            });
+        }
+    }
+
+    /// Decides some of what waits, as one step; sometimes the commit fails and the same events are decided again.
+    fn decide(&mut self) {
+        let len = self.chance.below(self.inbox.len() + 1);
+        let events: Vec<Event> = self.inbox.iter().take(len).cloned().collect();
+        let step = self.machine.decide(&events, self.now);
+        assert_eq!(
+            step,
+            self.machine.decide(&events, self.now),
+            "the same events give the same step"
+        );
+        if self.chance.one_in(20) {
+            return;
+        }
+        self.inbox.drain(..len);
+        self.commit(step);
+    }
+
+    fn commit(&mut self, step: Step) {
+        let mut ids = Vec::new();
+        for write in &step.writes {
+            self.write(write, &mut ids);
+        }
+        let effects = self.machine.apply(step, &ids);
+        crate::invariants::check(&self.machine);
+        self.compare_rows();
+        effects.into_iter().for_each(|effect| self.effect(effect));
+    }
+
+    fn write(&mut self, write: &Write, ids: &mut Vec<i32>) {
+        match write {
+            Write::InsertTask { row, .. } => {
+                self.next_id += 1;
+                ids.push(self.next_id);
+                self.rows.insert(
+                    self.next_id,
+                    TaskInstance {
+                        id: self.next_id,
+                        ..(**row).clone()
+                    },
+                );
+            }
+            Write::UpdateTask { id, change } => {
+                let row = self.rows.get_mut(id).expect("a row that exists is updated");
+                crate::workflow::rows::merge_into_row(change, row);
+            }
+            Write::SetState { state } => self.instance.state = *state,
+            Write::Finish {
+                state,
+                end_time,
+                var_pool,
+                ..
+            } => {
+                self.instance.state = *state;
+                self.instance.end_time = Some(*end_time);
+                self.instance.var_pool.clone_from(var_pool);
+            }
+            Write::InsertAlert(_) | Write::QueueForSlot { .. } | Write::ReleaseSlot { .. } => {}
+        }
+    }
+
+    /// Memory and database never differ once a step is applied, and one row of each task is valid.
+    fn compare_rows(&self) {
+        assert_eq!(self.machine.instance().state, self.instance.state);
+        let mut valid = BTreeSet::new();
+        for row in self.rows.values().filter(|row| row.flag == Flag::Yes) {
+            assert!(valid.insert(row.name.clone()), "two valid rows of {}", row.name);
+            let node = self.machine.node_of(row.id).expect("a valid row is known");
+            assert_eq!(self.machine.task(node), Some(row));
+        }
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::QueueDispatch { node, .. } | Effect::RequeueDispatch { node, .. } => {
+                self.queued.insert(node);
+            }
+            Effect::CancelDispatch { task_instance_id, .. } => {
+                let machine = &self.machine;
+                self.queued
+                    .retain(|&node| machine.task_instance_id(node) != Some(task_instance_id));
+            }
+            Effect::SendDispatch {
+                task_instance_id: id,
+                host,
+                ..
+            } => {
+                let row = &self.rows[&id];
+                assert_eq!(
+                    (row.state, row.host.as_deref()),
+                    (TaskState::Dispatch, Some(host.as_str())),
+                    "committed first"
+                );
+                let host = HOSTS.into_iter().find(|known| *known == host).unwrap();
+                self.calls.push(Call::Dispatch { id, host });
+            }
+            Effect::SendKill {
+                task_instance_id: id,
+                host,
+            } => self.calls.push(Call::Kill { id, host }),
+            Effect::SendTakeOver {
+                task_instance_id: id,
+                host,
+            } => self.calls.push(Call::TakeOver { id, host }),
+            Effect::SendProbe {
+                task_instance_id: id,
+                host,
+            } => self.calls.push(Call::Probe { id, host }),
+            Effect::SendAck {
+                task_instance_id,
+                event_type,
+                ..
+            } => self.acknowledged(task_instance_id, event_type),
+            Effect::ArmTimer { timer, at } => {
+                self.timers.insert(timer, at);
+            }
+            Effect::SendPause { .. } | Effect::Note { .. } => {}
+            Effect::Retire { .. } => self.retired = true,
+        }
+    }
+
+    fn acknowledged(&mut self, id: i32, event_type: crate::codes::ExecutorEventType) {
+        if self.troubles.lost_calls && self.chance.one_in(10) {
+            return;
+        }
+        let Some(executor) = self.executors.get_mut(&id) else {
+            return;
+        };
+        executor
+            .reports
+            .retain(|report| report.event_type() != event_type);
+        if executor.ended && executor.reports.is_empty() {
+            self.executors.remove(&id);
+        }
+    }
+
+    fn choose_worker(&mut self) {
+        let Some(&node) = self.queued.iter().next() else {
+            return;
+        };
+        self.queued.remove(&node);
+        let host = HOSTS[self.chance.below(HOSTS.len())].to_owned();
+        if let Some(task_instance_id) = self.machine.task_instance_id(node) {
+            self.inbox.push_back(Event::WorkerChosen {
+                task_instance_id,
+                host,
+            });
+        }
+    }
+
+    fn answer(&mut self, call: Call) {
+        let unheard = self.troubles.lost_calls && self.chance.one_in(4);
+        match call {
+            Call::Dispatch { id, host } => self.answer_dispatch(id, host, unheard),
+            Call::Late { id, host, until } => {
+                if self.now < until && self.chance.one_in(2) {
+                    self.accept(id, host);
+                }
+            }
+            Call::Kill { id, host } => {
+                let queued = self.has(id, &host);
+                if queued {
+                    self.end(id, ExecutorEventKind::Killed { end_time: self.now });
+                }
+                let queued = (!unheard).then_some(queued);
+                self.inbox.push_back(Event::KillAnswered {
+                    task_instance_id: id,
+                    host,
+                    queued,
+                });
+            }
+            Call::TakeOver { id, host } => {
+                let taken = self.has(id, &host);
+                if let Some(executor) = self.executors.get_mut(&id).filter(|_| taken) {
+                    executor.term = self.term;
+                }
+                let taken = (!unheard).then_some(taken);
+                self.inbox.push_back(Event::TakeOverAnswered {
+                    task_instance_id: id,
+                    host,
+                    taken,
+                });
+            }
+            Call::Probe { id, host } => {
+                let present = (!unheard).then_some(self.has(id, &host));
+                self.inbox.push_back(Event::Probed {
+                    task_instance_id: id,
+                    host,
+                    present,
+                });
+            }
+        }
+    }
+
+    fn answer_dispatch(&mut self, id: i32, host: &'static str, unheard: bool) {
+        let (task_instance_id, reason) = (id, "chance".to_owned());
+        let name = host.to_owned();
+        let event = if unheard {
+            if self.chance.one_in(2) {
+                self.accept(id, host);
+            } else {
+                let until = self.now.plus(self.rules.doubt_bound_ms / 2);
+                self.calls.push(Call::Late { id, host, until });
+            }
+            Event::DispatchUnknown {
+                task_instance_id,
+                host: name,
+                reason,
+            }
+        } else if self.chance.one_in(5) {
+            Event::DispatchRefused {
+                task_instance_id,
+                host: name,
+                reason,
+            }
+        } else {
+            self.accept(id, host);
+            Event::DispatchAccepted {
+                task_instance_id,
+                host: name,
+            }
+        };
+        self.inbox.push_back(event);
+    }
+
+    /// The promises: an id has one executor ever, and a task has one executor at a time.
+    fn accept(&mut self, id: i32, host: &'static str) {
+        assert!(self.accepted.insert(id), "task instance {id} was accepted twice");
+        let task = self.rows[&id].name.clone();
+        let other = self
+            .executors
+            .iter()
+            .find(|(_, executor)| executor.task == task && !executor.ended);
+        assert!(
+            other.is_none(),
+            "task {task} runs twice: {id} beside {:?}",
+            other.map(|(id, _)| id)
+        );
+        let before = self
+            .rows
+            .values()
+            .any(|row| row.name == task && row.state == TaskState::Success);
+        assert!(!before, "task {task} has succeeded and runs again");
+        let reports = VecDeque::from([ExecutorEventKind::Dispatched]);
+        self.executors.insert(
+            id,
+            Executor {
+                host,
+                task,
+                reports,
+                term: self.term,
+                ended: false,
+            },
+        );
+    }
+
+    fn has(&self, id: i32, host: &str) -> bool {
+        self.executors
+            .get(&id)
+            .is_some_and(|executor| executor.host == host)
+    }
+
+    /// Some executor goes on: it runs, or ends well or badly.
+    fn execute(&mut self) {
+        let ids: Vec<i32> = self.executors.keys().copied().collect();
+        let Some(&id) = ids.get(self.chance.below(ids.len())) else {
+            return;
+        };
+        let (end_time, fails) = (self.now, self.chance.one_in(4));
+        if self.executors[&id].reports.is_empty() && self.chance.one_in(3) {
+            let running = ExecutorEventKind::Running {
+                start_time: self.now,
+                log_path: Some("log".to_owned()),
+            };
+            self.executors.get_mut(&id).unwrap().reports.push_back(running);
+        } else if fails {
+            self.end(id, ExecutorEventKind::Failed { end_time });
+        } else {
+            self.end(
+                id,
+                ExecutorEventKind::Succeeded {
+                    end_time,
+                    var_pool: Vec::new(),
+                },
+            );
+        }
+    }
+
+    fn end(&mut self, id: i32, report: ExecutorEventKind) {
+        if let Some(executor) = self.executors.get_mut(&id).filter(|executor| !executor.ended) {
+            executor.ended = true;
+            executor.reports.push_back(report);
+        }
+    }
+
+    /// The oldest report of some executor is sent, perhaps again.
+    fn report(&mut self) {
+        let term = self.term;
+        let ready: Vec<i32> = self
+            .executors
+            .iter()
+            .filter(|(_, executor)| executor.term == term && !executor.reports.is_empty())
+            .map(|(&id, _)| id)
+            .collect();
+        let Some(&id) = ready.get(self.chance.below(ready.len())) else {
+            return;
+        };
+        let executor = &self.executors[&id];
+        let report = kit::report(id, executor.host, executor.reports[0].clone());
+        self.inbox.push_back(report);
+    }
+
+    /// Time goes on to the next timer, after what has to arrive before.
+    fn tick(&mut self) {
+        let Some((timer, at)) = self
+            .timers
+            .iter()
+            .min_by_key(|(_, at)| **at)
+            .map(|(timer, at)| (timer.clone(), *at))
+        else {
+            return;
+        };
+        let busy = !self.calls.is_empty() || !self.queued.is_empty() || !self.inbox.is_empty();
+        if busy && self.chance.below(4) > 0 {
+            return;
+        }
+        self.timers.remove(&timer);
+        self.now = self.now.max(at);
+        self.inbox.push_back(Event::TimerFired(timer));
+    }
+
+    /// Everything at the worker is gone; another process answers at its address from now on.
+    fn lose_worker(&mut self) {
+        let host = HOSTS[self.chance.below(HOSTS.len())];
+        self.executors.retain(|_, executor| executor.host != host);
+        let (kept, cut): (Vec<Call>, Vec<Call>) = self.calls.drain(..).partition(|call| match call {
+            Call::Dispatch { host: there, .. } | Call::Late { host: there, .. } => *there != host,
+            Call::Kill { .. } | Call::TakeOver { .. } | Call::Probe { .. } => true,
+        });
+        self.calls = kept;
+        self.now = self.now.plus(1);
+        let before = self.now;
+        self.inbox.push_back(Event::WorkerLost {
+            host: host.to_owned(),
+            before,
+        });
+        for call in cut {
+            if let Call::Dispatch { id, host } = call {
+                let reason = "the connection broke".to_owned();
+                self.inbox.push_back(Event::DispatchUnknown {
+                    task_instance_id: id,
+                    host: host.to_owned(),
+                    reason,
+                });
+            }
+        }
+        self.now = self.now.plus(1);
+    }
+
+    /// The master dies between two steps; another one starts from the rows. What was on its way may still arrive.
+    fn lose_master(&mut self) {
+        self.term += 1;
+        self.inbox = VecDeque::from([Event::Started]);
+        self.timers.clear();
+        self.queued.clear();
+        let until = self.now.plus(self.rules.doubt_bound_ms / 2);
+        let calls = std::mem::take(&mut self.calls);
+        self.calls = calls
+            .into_iter()
+            .filter_map(|call| match call {
+                Call::Dispatch { id, host } | Call::Late { id, host, .. } => {
+                    Some(Call::Late { id, host, until })
+                }
+                Call::Kill { .. } | Call::TakeOver { .. } | Call::Probe { .. } => None,
+            })
+            .collect();
+        let rows = self
+            .rows
+            .values()
+            .filter(|row| row.flag == Flag::Yes)
+            .cloned()
+            .collect();
+        let (definition, rules) = (self.definition.clone(), self.rules.clone());
+        self.machine = WorkflowMachine::new(definition, self.instance.clone(), rows, rules).unwrap();
+        self.find_gone_workers();
+    }
+
+    /// The new master's registry shows which workers were lost before its time: here none of those that are named is gone, since a
+    /// process answers at each address.
+    fn find_gone_workers(&mut self) {}
+}
