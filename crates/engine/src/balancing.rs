@@ -199,3 +199,179 @@ fn compensated_sum(values: impl Iterator<Item = f64>) -> f64 {
     }
     sum - compensation
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arcs(names: &[&str]) -> Vec<Arc<str>> {
+        names.iter().map(|name| Arc::from(*name)).collect()
+    }
+
+    fn load(host_weight: i32, usage: f64) -> WorkerLoad {
+        WorkerLoad {
+            host_weight,
+            cpu_usage: usage,
+            memory_usage: usage,
+            thread_pool_usage: usage,
+        }
+    }
+
+    fn balancer(kind: BalancerKind, loads: &[(&str, WorkerLoad)]) -> Balancer {
+        let mut balancer = Balancer::new(kind, DynamicWeights::default());
+        for (address, load) in loads {
+            balancer.worker_added(&Arc::from(*address), load);
+        }
+        balancer
+    }
+
+    fn picks(balancer: &mut Balancer, candidates: &[Arc<str>], count: usize) -> String {
+        (0..count)
+            .map(|_| balancer.pick(candidates, 0).unwrap().to_string())
+            .collect()
+    }
+
+    #[test]
+    fn random_takes_the_number_it_is_given() {
+        let mut balancer = balancer(BalancerKind::Random, &[]);
+        let candidates = arcs(&["a", "b", "c"]);
+        let chosen: Vec<_> = [0, 1, 2, 3, u64::MAX]
+            .map(|one| balancer.pick(&candidates, one).unwrap())
+            .to_vec();
+        assert_eq!(chosen, arcs(&["a", "b", "c", "a", "a"]));
+    }
+
+    #[test]
+    fn round_robin_has_one_counter_for_all_groups() {
+        let mut balancer = balancer(BalancerKind::RoundRobin, &[]);
+        assert_eq!(picks(&mut balancer, &arcs(&["a", "b"]), 3), "aba");
+        assert_eq!(picks(&mut balancer, &arcs(&["x", "y", "z"]), 2), "xy");
+        assert_eq!(balancer.pick(&[], 0), None);
+        assert_eq!(
+            picks(&mut balancer, &arcs(&["a", "b"]), 1),
+            "b",
+            "nothing to choose from is no pick"
+        );
+        balancer.counter = u64::from(u32::MAX >> 1);
+        assert_eq!(picks(&mut balancer, &arcs(&["a", "b"]), 3), "bab", "past 2^31");
+    }
+
+    #[test]
+    fn fixed_weights_are_those_of_the_first_heartbeat() {
+        let loads = [("1", load(1, 0.0)), ("2", load(2, 0.0)), ("3", load(3, 0.0))];
+        let candidates = arcs(&["1", "2", "3"]);
+        let mut first = balancer(BalancerKind::FixedWeightedRoundRobin, &loads);
+        let expected = picks(&mut first, &candidates, 60);
+        let share = |one: char| expected.chars().filter(|other| *other == one).count();
+        assert_eq!((share('1'), share('2'), share('3')), (10, 20, 30), "{expected}");
+        assert!(expected.starts_with("323231"), "{expected}");
+        let mut updated = balancer(BalancerKind::FixedWeightedRoundRobin, &loads);
+        updated.worker_updated(&candidates[0], &load(100, 0.0));
+        assert_eq!(picks(&mut updated, &candidates, 60), expected);
+    }
+
+    #[test]
+    fn dynamic_weights_follow_each_heartbeat() {
+        let mut balancer = balancer(
+            BalancerKind::DynamicWeightedRoundRobin,
+            &[("a", load(1, 0.0)), ("b", load(1, 1.0))],
+        );
+        assert_eq!(balancer.servers[&*Arc::<str>::from("a")].weight, 100.0);
+        let idle = balancer.servers["b"].weight;
+        assert!((66.6..66.7).contains(&idle), "{idle}");
+        let candidates = arcs(&["a", "b"]);
+        let chosen = picks(&mut balancer, &candidates, 50);
+        assert_eq!(chosen.matches('a').count(), 30, "{chosen}");
+        balancer.worker_updated(&candidates[1], &load(1, 0.0));
+        assert_eq!(
+            balancer.servers["b"],
+            Weighted {
+                weight: 100.0,
+                current: 0.0
+            }
+        );
+    }
+
+    #[test]
+    fn strangers_and_leavers_are_never_chosen() {
+        let mut balancer = balancer(
+            BalancerKind::FixedWeightedRoundRobin,
+            &[("a", load(1, 0.0)), ("b", load(1, 0.0))],
+        );
+        let candidates = arcs(&["a", "b", "stranger"]);
+        balancer.worker_removed("a");
+        assert_eq!(picks(&mut balancer, &candidates, 4), "bbbb");
+        balancer.worker_removed("b");
+        assert_eq!(balancer.pick(&candidates, 0), None);
+    }
+
+    #[test]
+    fn weights_that_make_no_sense_do_not_hang() {
+        for (kind, odd) in [
+            (BalancerKind::FixedWeightedRoundRobin, load(i32::MIN, 0.0)),
+            (BalancerKind::FixedWeightedRoundRobin, load(0, 0.0)),
+            (BalancerKind::DynamicWeightedRoundRobin, load(1, f64::NAN)),
+            (BalancerKind::DynamicWeightedRoundRobin, load(1, f64::INFINITY)),
+        ] {
+            let mut alone = balancer(kind, &[("a", odd)]);
+            assert_eq!(picks(&mut alone, &arcs(&["a"]), 3), "aaa");
+            let mut both = balancer(kind, &[("a", odd), ("b", load(5, 0.0))]);
+            assert_eq!(picks(&mut both, &arcs(&["a", "b"]), 3), "bbb");
+        }
+    }
+
+    #[test]
+    fn dynamic_weights_are_checked() {
+        let weights = |memory_usage, cpu_usage, task_thread_pool_usage| DynamicWeights {
+            memory_usage,
+            cpu_usage,
+            task_thread_pool_usage,
+        };
+        assert_eq!(DynamicWeights::default().validate(), Ok(()));
+        assert_eq!(
+            weights(-1, 61, 40).validate(),
+            Err(WeightError::Negative { weight: -1 })
+        );
+        assert_eq!(weights(30, 30, 30).validate(), Err(WeightError::Sum { sum: 90 }));
+        assert_eq!(
+            weights(i32::MAX, i32::MAX, 0).validate(),
+            Err(WeightError::Sum { sum: 4_294_967_294 })
+        );
+    }
+
+    proptest::proptest! {
+        /// Over whole rounds each worker gets exactly its share.
+        #[test]
+        fn shares_are_the_weights(weights in proptest::collection::vec(0..50_i32, 1..6)) {
+            let names: Vec<Arc<str>> = (0..weights.len()).map(|index| Arc::from(index.to_string())).collect();
+            let mut balancer = Balancer::new(BalancerKind::FixedWeightedRoundRobin, DynamicWeights::default());
+            for (name, weight) in names.iter().zip(&weights) {
+                balancer.worker_added(name, &load(*weight, 0.0));
+            }
+            let total: i32 = weights.iter().sum();
+            proptest::prop_assume!(total > 0);
+            let rounds = 40;
+            let mut counts = vec![0; weights.len()];
+            for _ in 0..total * rounds {
+                let chosen = balancer.pick(&names, 0).unwrap();
+                counts[names.iter().position(|name| *name == chosen).unwrap()] += 1;
+            }
+            for (count, weight) in counts.iter().zip(&weights) {
+                let fair = weight * rounds;
+                proptest::prop_assert!((count - fair).abs() <= total.max(6), "{counts:?} for {weights:?}");
+            }
+        }
+
+        #[test]
+        fn any_load_gives_a_choice(usages in proptest::collection::vec(proptest::num::f64::ANY, 1..8), count in 1..50_usize) {
+            let names: Vec<Arc<str>> = (0..usages.len()).map(|index| Arc::from(index.to_string())).collect();
+            let mut balancer = Balancer::new(BalancerKind::default(), DynamicWeights::default());
+            for (name, usage) in names.iter().zip(&usages) {
+                balancer.worker_added(name, &load(1, *usage));
+            }
+            for _ in 0..count {
+                proptest::prop_assert!(balancer.pick(&names, 0).is_some());
+            }
+        }
+    }
+}

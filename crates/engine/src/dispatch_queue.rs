@@ -151,3 +151,127 @@ impl<T> Entry<T> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Priority::{High, Low, Medium};
+
+    fn entry(id: i32, workflow: Priority, task: Priority, group: i32, submitted: i64) -> Entry<()> {
+        let urgency = Urgency {
+            workflow_priority: workflow,
+            task_priority: task,
+            task_group_priority: group,
+            first_submit_time: Millis(submitted),
+        };
+        Entry {
+            task_instance_id: id,
+            urgency,
+            payload: (),
+        }
+    }
+
+    fn drain(queue: &mut DispatchQueue<()>, now: i64) -> Vec<i32> {
+        std::iter::from_fn(|| queue.pop_ready(Millis(now)))
+            .map(|entry| entry.task_instance_id)
+            .collect()
+    }
+
+    #[test]
+    fn the_most_urgent_goes_first() {
+        let mut queue = DispatchQueue::default();
+        for one in [
+            entry(7, Low, High, 9, 1),
+            entry(6, Medium, Medium, 0, 5),
+            entry(5, Medium, Medium, 0, 4),
+            entry(4, Medium, Medium, 0, 4),
+            entry(3, Medium, Medium, 2, 9),
+            entry(2, Medium, High, 0, 9),
+            entry(1, High, Low, 0, 9),
+        ] {
+            queue.push(one, Millis(0));
+        }
+        assert_eq!(drain(&mut queue, 0), [1, 2, 3, 4, 5, 6, 7]);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn one_in_back_off_holds_up_nobody() {
+        let mut queue = DispatchQueue::default();
+        queue.push(entry(1, High, High, 0, 0), Millis(60_000));
+        queue.push(entry(2, Low, Low, 0, 0), Millis(1_000));
+        assert_eq!(queue.next_due(), Some(Millis(1_000)));
+        assert_eq!(drain(&mut queue, 999), Vec::<i32>::new());
+        assert_eq!(drain(&mut queue, 1_000), [2]);
+        assert_eq!(queue.next_due(), Some(Millis(60_000)));
+        assert_eq!(drain(&mut queue, 60_000), [1]);
+        assert_eq!(queue.next_due(), None);
+    }
+
+    #[test]
+    fn what_is_left_of_the_due_ones_is_due_already() {
+        let mut queue = DispatchQueue::default();
+        queue.push(entry(1, High, High, 0, 0), Millis(5));
+        queue.push(entry(2, Low, Low, 0, 0), Millis(3));
+        queue.push(entry(3, Low, Low, 0, 0), Millis(99));
+        assert_eq!(
+            queue.pop_ready(Millis(10)).map(|entry| entry.task_instance_id),
+            Some(1)
+        );
+        assert_eq!(queue.next_due(), Some(Millis(3)));
+    }
+
+    #[test]
+    fn an_attempt_is_there_once_or_not_at_all() {
+        let mut queue = DispatchQueue::default();
+        queue.push(entry(1, High, High, 0, 0), Millis(0));
+        queue.push(entry(1, Low, Low, 0, 0), Millis(50));
+        assert_eq!((queue.len(), queue.next_due()), (1, Some(Millis(50))));
+        queue.push(entry(2, Low, Low, 0, 0), Millis(0));
+        queue.push(entry(3, Low, Low, 0, 0), Millis(0));
+        assert!(queue.pop_ready(Millis(10)).is_some(), "2 is out, 3 is ready");
+        assert!(queue.cancel(3).is_some() && queue.cancel(1).is_some() && queue.cancel(1).is_none());
+        assert!(queue.is_empty() && !queue.contains(3));
+        assert_eq!(drain(&mut queue, 1_000), Vec::<i32>::new());
+    }
+
+    proptest::proptest! {
+        /// Against the plain reading of the rule: among the due, the smallest rank.
+        #[test]
+        fn same_as_looking_through_all(operations in proptest::collection::vec((0..4_u8, 0..12_i32, 0..5_i32, 0..30_i64), 0..60)) {
+            let mut queue = DispatchQueue::default();
+            let mut model: BTreeMap<i32, (Millis, Entry<()>)> = BTreeMap::new();
+            let mut now = Millis(0);
+            for (operation, id, level, time) in operations {
+                match operation {
+                    0 | 1 => {
+                        let priority = Priority::try_from(level).unwrap();
+                        let one = entry(id, priority, Priority::try_from(4 - level).unwrap(), level, time);
+                        let due = now.plus(time);
+                        queue.push(one.clone(), due);
+                        model.insert(id, (due, one));
+                    }
+                    2 => {
+                        proptest::prop_assert_eq!(queue.cancel(id).is_some(), model.remove(&id).is_some());
+                    }
+                    _ => {
+                        now = now.plus(time);
+                        let expected = model
+                            .values()
+                            .filter(|(due, _)| *due <= now)
+                            .map(|(_, one)| one)
+                            .min_by_key(|one| one.rank())
+                            .map(|one| one.task_instance_id);
+                        proptest::prop_assert_eq!(queue.pop_ready(now).map(|one| one.task_instance_id), expected);
+                        if let Some(id) = expected {
+                            model.remove(&id);
+                        }
+                    }
+                }
+                proptest::prop_assert_eq!(queue.len(), model.len());
+                let can_pop = queue.next_due().is_some_and(|due| due <= now);
+                proptest::prop_assert_eq!(can_pop, model.values().any(|(due, _)| *due <= now));
+            }
+        }
+    }
+}

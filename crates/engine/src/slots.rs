@@ -124,3 +124,103 @@ fn normalised(address: &str) -> String {
         .filter(|letter| !matches!(letter, '[' | ']'))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ServerStatus::{Busy, Normal};
+
+    fn member(address: &str, status: Option<ServerStatus>, runtime: Runtime) -> Member {
+        Member {
+            address: address.to_owned(),
+            status,
+            runtime,
+        }
+    }
+
+    fn orca(address: &str, status: ServerStatus) -> Member {
+        member(address, Some(status), Runtime::Orca)
+    }
+
+    fn java(address: &str, status: ServerStatus) -> Member {
+        member(address, Some(status), Runtime::Java)
+    }
+
+    fn slot(members: &[Member], own: &str) -> Option<(u32, u32)> {
+        SlotTable::compute(members, own).map(|slot| (slot.index, slot.total))
+    }
+
+    #[test]
+    fn normal_members_by_address_in_byte_order() {
+        let members = [
+            orca("10.0.0.2:5678", Normal),
+            java("10.0.0.10:5678", Normal),
+            java("10.0.0.1:5678", Busy),
+            member("10.0.0.0:5678", None, Runtime::Java),
+            orca("host-a:5678", Normal),
+        ];
+        assert_eq!(slot(&members, "10.0.0.10:5678"), Some((0, 3)));
+        assert_eq!(slot(&members, "10.0.0.2:5678"), Some((1, 3)));
+        assert_eq!(slot(&members, "host-a:5678"), Some((2, 3)));
+        for without in ["10.0.0.1:5678", "10.0.0.0:5678", "10.0.0.3:5678", ""] {
+            assert_eq!(slot(&members, without), None, "{without}");
+        }
+        assert_eq!(slot(&[], "a:1"), None);
+    }
+
+    #[test]
+    fn busy_members_share_only_when_nobody_is_normal_and_all_are_orca() {
+        let busy = [
+            orca("b:1", Busy),
+            orca("a:1", Busy),
+            member("c:1", None, Runtime::Orca),
+        ];
+        assert_eq!(slot(&busy, "b:1"), Some((1, 2)));
+        assert_eq!(slot(&busy, "c:1"), None);
+        assert_eq!(
+            slot(&[orca("a:1", Busy), java("b:1", Busy)], "a:1"),
+            None,
+            "a Java master would stand idle"
+        );
+        assert_eq!(slot(&[orca("a:1", Busy), orca("b:1", Normal)], "a:1"), None);
+    }
+
+    #[test]
+    fn an_address_is_the_same_with_and_without_brackets() {
+        let members = [java("fe80::1:5678", Normal), orca("[fe80::0]:5678", Normal)];
+        assert_eq!(slot(&members, "[fe80::1]:5678"), Some((1, 2)));
+        assert_eq!(slot(&members, "fe80::0:5678"), Some((0, 2)));
+    }
+
+    #[test]
+    fn a_changed_slot_rests_while_a_java_master_is_there() {
+        let at = Tick(10_000);
+        assert!(may_fetch(at, at, true));
+        assert!(!may_fetch(at, at, false));
+        assert!(!may_fetch(at, at + (SLOT_GRACE_MS - 1), false));
+        assert!(may_fetch(at, at + SLOT_GRACE_MS, false));
+        assert!(
+            !may_fetch(at, Tick(0), false),
+            "a clock that is behind is no grace"
+        );
+        assert!(!SlotTable::of(&[java("a:1", Busy), orca("b:1", Normal)]).all_orca());
+    }
+
+    proptest::proptest! {
+        /// Whatever the cluster, each command belongs to exactly one of the masters that have a slot.
+        #[test]
+        fn every_command_has_one_owner(
+            normal in proptest::collection::btree_set("[a-z]{1,3}", 1..8),
+            command_id: i32,
+            id_step in 1..5_i32,
+        ) {
+            let members: Vec<Member> = normal.iter().map(|address| orca(address, Normal)).collect();
+            let owners = normal
+                .iter()
+                .filter_map(|own| SlotTable::compute(&members, own))
+                .filter(|slot| slot.owns(command_id, id_step))
+                .count();
+            proptest::prop_assert_eq!(owners, 1);
+        }
+    }
+}

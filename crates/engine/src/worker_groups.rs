@@ -162,3 +162,164 @@ fn split_addresses(text: &str) -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ServerStatus::{Busy, Normal};
+
+    fn table(workers: &[(&str, ServerStatus, &str)], db: &[(&str, &str)]) -> WorkerTable {
+        let mut table = WorkerTable::default();
+        for (address, status, group) in workers {
+            assert!(table.heartbeat(worker(address, *status, group)));
+        }
+        table.set_db_groups(db.iter().copied());
+        table
+    }
+
+    fn worker(address: &str, status: ServerStatus, group: &str) -> Worker {
+        Worker {
+            address: Arc::from(address),
+            status: Some(status),
+            group: group.to_owned(),
+        }
+    }
+
+    fn names(table: &WorkerTable, group: &str) -> Vec<String> {
+        table
+            .candidates(group)
+            .unwrap_or_default()
+            .iter()
+            .map(|address| address.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn the_default_group_is_everybody() {
+        let table = table(
+            &[
+                ("b", Normal, "etl"),
+                ("a", Normal, "default"),
+                ("c", Busy, "default"),
+            ],
+            &[],
+        );
+        assert_eq!(names(&table, "default"), ["a", "b"]);
+        assert!(WorkerTable::default().contains_group("default"));
+    }
+
+    #[test]
+    fn the_table_comes_first_without_those_of_the_heartbeats() {
+        let table = table(
+            &[
+                ("d", Normal, "etl"),
+                ("b", Normal, "etl"),
+                ("a", Normal, "x"),
+                ("c", Normal, "x"),
+                ("e", Busy, "x"),
+            ],
+            &[("etl", "c, b,gone,e,a,"), ("empty", "")],
+        );
+        assert_eq!(names(&table, "etl"), ["c", "a", "d", "b"]);
+        assert_eq!(names(&table, "x"), ["a", "c"]);
+        assert!(table.contains_group("empty"));
+        assert_eq!(
+            table.candidates("empty"),
+            Err(NoCandidate::NoFreeWorker {
+                group: "empty".to_owned(),
+                registered: 0,
+                busy: 0
+            })
+        );
+    }
+
+    #[test]
+    fn a_busy_group_waits_and_a_missing_one_is_named() {
+        let table = table(&[("a", Busy, "etl"), ("b", Busy, "etl")], &[("etl", "a")]);
+        let error = table.candidates("etl").unwrap_err();
+        assert_eq!(
+            error,
+            NoCandidate::NoFreeWorker {
+                group: "etl".to_owned(),
+                registered: 2,
+                busy: 2
+            }
+        );
+        assert_eq!(
+            error.to_string(),
+            "worker group \"etl\" has no free worker: 2 registered, 2 of them busy"
+        );
+        assert_eq!(
+            table.candidates("nope"),
+            Err(NoCandidate::UnknownGroup {
+                group: "nope".to_owned()
+            })
+        );
+    }
+
+    #[test]
+    fn workers_come_change_and_go() {
+        let mut table = table(&[("a", Normal, "etl")], &[("old", "a")]);
+        assert!(!table.heartbeat(worker("a", Busy, "etl")), "a later heartbeat");
+        assert_eq!(names(&table, "etl"), Vec::<String>::new());
+        table.heartbeat(worker("a", Normal, "other"));
+        assert!(
+            !table.contains_group("etl"),
+            "a group lives as long as somebody names it"
+        );
+        assert_eq!(names(&table, "other"), ["a"]);
+        table.set_db_groups([("new", "a")]);
+        assert!(!table.contains_group("old"));
+        assert_eq!(names(&table, "new"), ["a"]);
+        assert_eq!(table.remove("a").map(|gone| gone.group).as_deref(), Some("other"));
+        assert_eq!(table.remove("a"), None);
+        assert!(!table.contains_group("other") && table.contains_group("new"));
+        assert_eq!(table.workers().count(), 0);
+    }
+
+    #[test]
+    fn an_unknown_status_is_not_normal() {
+        let mut table = WorkerTable::default();
+        table.heartbeat(Worker {
+            status: None,
+            ..worker("a", Normal, "etl")
+        });
+        assert_eq!(
+            table.candidates("etl"),
+            Err(NoCandidate::NoFreeWorker {
+                group: "etl".to_owned(),
+                registered: 1,
+                busy: 0
+            })
+        );
+    }
+
+    proptest::proptest! {
+        /// Candidates are registered, NORMAL members of the group, each once.
+        #[test]
+        fn candidates_are_free_members(
+            beats in proptest::collection::vec(("[a-e]", proptest::bool::ANY, "[xyz]", proptest::bool::ANY), 0..20),
+            listed in proptest::collection::btree_set("[a-f]", 0..5),
+        ) {
+            let mut table = WorkerTable::default();
+            let list: Vec<String> = listed.iter().cloned().collect();
+            table.set_db_groups([("x", list.join(",").as_str())]);
+            for (address, busy, group, gone) in &beats {
+                if *gone {
+                    table.remove(address);
+                } else {
+                    table.heartbeat(worker(address, if *busy { Busy } else { Normal }, group));
+                }
+            }
+            let mut expected: Vec<String> = table
+                .workers()
+                .filter(|one| one.status == Some(Normal) && (one.group == "x" || listed.contains(&*one.address)))
+                .map(|one| one.address.to_string())
+                .collect();
+            let mut got = names(&table, "x");
+            got.sort();
+            expected.sort();
+            proptest::prop_assert_eq!(got, expected);
+        }
+    }
+}

@@ -49,28 +49,29 @@ pub(super) fn calculate(expression: &str) -> Option<i32> {
     operands.pop()
 }
 
-/// `N` and `P` are the reference's inner letters for the two signs, and it takes them from outside as well.
+/// A plus or minus is a sign at the beginning, after `(` and after an operator, but not after another sign. `N` and `P` are
+/// the reference's inner letters for the two signs, and it takes them from outside as well.
 fn tokens(expression: &str) -> Option<Vec<Token>> {
     let mut tokens = Vec::new();
     let mut digits = String::new();
-    let mut before = None;
     for letter in expression.chars() {
         if letter.is_ascii_digit() {
             digits.push(letter);
         } else {
             flush(&mut digits, &mut tokens)?;
-            let sign_position = before.is_none_or(|before| matches!(before, '+' | '-' | '*' | '/' | '('));
+            let is_sign = tokens
+                .last()
+                .is_none_or(|before| matches!(before, Token::Open | Token::Operator('+' | '-' | '*' | '/')));
             tokens.push(match letter {
                 '(' => Token::Open,
                 ')' => Token::Close,
                 'P' => Token::Plus,
                 'N' => Token::Minus,
-                '+' if sign_position => Token::Plus,
-                '-' if sign_position => Token::Minus,
+                '+' if is_sign => Token::Plus,
+                '-' if is_sign => Token::Minus,
                 other => Token::Operator(other),
             });
         }
-        before = Some(letter);
     }
     flush(&mut digits, &mut tokens)?;
     Some(tokens)
@@ -128,6 +129,8 @@ mod tests {
             ("-(1+1)", Some(-2)),
             ("-3+6", Some(-9)),
             ("3-+6", Some(-3)),
+            ("2--3", Some(5)),
+            ("--3", None),
             ("60*24*(1)/24/60", Some(1)),
             (" 5 ", Some(5)),
             ("2147483647+1", Some(i32::MIN)),
@@ -155,8 +158,9 @@ mod tests {
         }
 
         #[test]
-        fn sums_are_sums(a in 0..1_000_000, b in 0..1_000_000, c in 1..1_000) {
-            proptest::prop_assert_eq!(calculate(&format!("{a}+{b}*({c}-1)")), Some(a.wrapping_add(b.wrapping_mul(c - 1))));
+        fn sums_are_sums(a in 0..1_000_000_i32, b in 0..1_000_000_i32, c in 1..1_000_i32) {
+            let expected = a.wrapping_add(b.wrapping_mul(c - 1));
+            proptest::prop_assert_eq!(calculate(&format!("{a}+{b}*({c}-1)")), Some(expected));
         }
     }
 }

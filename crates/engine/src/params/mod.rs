@@ -44,3 +44,6 @@ pub enum ParamError {
     #[error("the time {millis} ms is out of the range of dates")]
     TimeOutOfRange { millis: i64 },
 }
+
+#[cfg(test)]
+mod tests;
