@@ -1,1 +1,29 @@
-//! The actors of a master.
+//! The actors of a master: who holds which state, and who tells whom.
+//!
+//! Decisions are the engine's, SQL is the schema's, bytes are the wire's. What is here is the shell: it gives the machine its events, has
+//! its steps committed and runs its effects. Entry point: [`run_master`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod boot;
+mod calls;
+mod cluster;
+mod context_reads;
+mod counters;
+mod definitions;
+mod directory;
+mod dispatch;
+mod heartbeat;
+mod intake;
+mod limits;
+mod master_node;
+mod rpc_server;
+pub mod settings;
+mod store;
+mod term;
+mod term_life;
+mod workflow;
+
+pub use boot::{BootError, Exit, run_master};
+pub use counters::Counters;
+pub use settings::MasterSettings;

@@ -1,0 +1,107 @@
+//! The life of a master process: the order in which its parts start and stop, term after term.
+//!
+//! Guarantees: the RPC port is taken before anything is registered; a master whose lease is lost stops acting first and cleans up after; a
+//! planned stop takes no new work, lets accepted writes finish, and leaves the registry before the process ends.
+
+use crate::rpc_server::{Reception, router};
+use crate::settings::MasterSettings;
+use crate::store::StorePool;
+use crate::term_life::{House, TermEnd, run_term};
+use orca_registry::RegistrySettings;
+use orca_rpc::{Client, ClientSettings, Server, ServerSettings};
+use orca_schema::Store;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Why a master could not run, or could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    #[error("the RPC port cannot be used; is another server running there? {0}")]
+    Listen(#[from] orca_rpc::BindError),
+    #[error("the runtime for the sockets cannot be started: {0}")]
+    Runtime(std::io::Error),
+    #[error("the registry cannot be reached: {0}")]
+    Registry(#[from] orca_registry::Error),
+    #[error(transparent)]
+    Store(#[from] orca_schema::Error),
+}
+
+/// How a master ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It was asked to.
+    Stopped,
+    /// Its lease was lost and the settings say that it must not rejoin.
+    LeaseLost,
+}
+
+/// Threads of the runtime that carries the sockets.
+const IO_THREADS: usize = 2;
+
+/// Runs a master until `stop` says so. Must be called inside an actix system.
+///
+/// # Errors
+/// What keeps it from starting. Once it has started, a lost registry or database is waited for, not an error.
+pub async fn run_master(
+    settings: MasterSettings,
+    store: Store,
+    registry: RegistrySettings,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Exit, BootError> {
+    let io = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(IO_THREADS)
+        .thread_name("orca-io")
+        .enable_all()
+        .build()
+        .map_err(BootError::Runtime)?;
+    let reception = Reception::default();
+    let server = listen(&settings, &reception, io.handle())?;
+    let client = {
+        let _inside = io.enter();
+        Client::new(ClientSettings {
+            call_timeout: settings.dispatch.call_timeout,
+            ..ClientSettings::default()
+        })
+    };
+    let house = House {
+        pool: StorePool::start(&store, settings.store.threads),
+        settings: Arc::new(settings),
+        registry,
+        client,
+        io: io.handle().clone(),
+        reception,
+        counters: Arc::default(),
+    };
+    let mut first = true;
+    let exit = loop {
+        match run_term(&house, first, &mut stop).await? {
+            TermEnd::Stopped => break Exit::Stopped,
+            TermEnd::LeaseLost if house.settings.rejoin => {
+                log::warn!("the lease is lost; joining again as a new incarnation");
+            }
+            TermEnd::LeaseLost => break Exit::LeaseLost,
+        }
+        first = false;
+    };
+    let drained = io.spawn(async move { server.drain(Duration::from_secs(1)).await });
+    if drained.await.is_err() {
+        log::warn!("the RPC server did not drain in order");
+    }
+    // A call that hangs on a dead peer must not keep the process.
+    io.shutdown_background();
+    Ok(exit)
+}
+
+fn listen(
+    settings: &MasterSettings,
+    reception: &Reception,
+    io: &tokio::runtime::Handle,
+) -> Result<Server, BootError> {
+    let _inside = io.enter();
+    Ok(Server::bind(
+        settings.listen,
+        Arc::new(router(reception)),
+        ServerSettings::default(),
+    )?)
+}

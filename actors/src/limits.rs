@@ -1,0 +1,40 @@
+//! Every bound of this crate, with its reason.
+
+use std::time::Duration;
+
+/// Steps of one group commit. Past this a batch holds row locks for longer than it saves round trips.
+pub(crate) const COMMIT_BATCH_LEN_MAX: usize = 256;
+/// Steps that may wait for a commit. Each workflow has at most one step waiting, so this is reached only by that many
+/// busy workflows; then intake stops before anything else does.
+pub(crate) const COMMIT_QUEUE_LEN_MAX: usize = 65_536;
+/// Waiting steps above which intake takes no more commands: new work would only make the queue longer.
+pub(crate) const COMMIT_QUEUE_INTAKE_STOP: usize = 4_096;
+/// Trigger requests of one transaction.
+pub(crate) const TRIGGER_BATCH_LEN_MAX: usize = 128;
+/// Trigger requests that may wait; beyond it the caller is told to come back.
+pub(crate) const TRIGGER_QUEUE_LEN_MAX: usize = 8_192;
+/// Events that one step decides together. Enough for a fan-out to be one commit, small enough to bound the step.
+pub(crate) const EVENTS_PER_STEP_MAX: usize = 512;
+/// Mailbox of a workflow actor. Worker events go around it (`do_send`): each task has at most one outstanding.
+pub(crate) const WORKFLOW_MAILBOX_LEN: usize = 64;
+/// Mailbox of the control-plane actors: one message per member change or command.
+pub(crate) const CONTROL_MAILBOX_LEN: usize = 1_024;
+/// First and largest pause before a step whose commit failed for a passing reason is tried again.
+pub(crate) const COMMIT_RETRY_FIRST: Duration = Duration::from_millis(100);
+pub(crate) const COMMIT_RETRY_MAX: Duration = Duration::from_secs(5);
+/// Definition versions kept in memory. A version is immutable; the least recently used goes first.
+pub(crate) const DEFINITIONS_CACHED_MAX: usize = 2_000;
+/// How long project parameters, environments, data sources and clusters are reused: the reference reads them at each
+/// dispatch, and a burst of dispatches must not ask for the same rows a thousand times.
+pub(crate) const CONTEXT_READ_TTL: Duration = Duration::from_secs(1);
+pub(crate) const CONTEXT_READS_CACHED_MAX: usize = 4_096;
+/// How often a report for a workflow that is being loaded is looked up again, and for how long in all. An executor
+/// that is told "not found" waits three minutes, so the answer is held while a claim may be under way.
+pub(crate) const EVENT_PARK_INTERVAL: Duration = Duration::from_millis(50);
+pub(crate) const EVENT_PARK_ROUNDS_MAX: u32 = 60;
+/// Attempts dispatched per look at a queue; the actor yields to its mailbox in between.
+pub(crate) const DISPATCH_BURST_MAX: usize = 1_024;
+/// Pause after a failed read of the command table.
+pub(crate) const INTAKE_RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Pause before rows that a task's context needs are read again after a failed read.
+pub(crate) const CONTEXT_RETRY_PAUSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,149 @@
+//! The supervisor: starts one [`WorkflowActor`] per claimed instance, knows which run here, and what became of them.
+//!
+//! Guarantees: an instance runs at most once in this process; an actor that ends for any reason leaves the directory, so the
+//! directory names running instances only.
+
+use crate::counters::Counters;
+use crate::directory::{Card, Entry};
+use crate::limits::CONTROL_MAILBOX_LEN;
+use crate::term::Term;
+use crate::workflow::{Deliver, Drop, End, WorkflowActor};
+use actix::{Actor, ActorContext, ArbiterHandle, AsyncContext, Context, Handler, Message};
+use orca_engine::fence::Fence;
+use orca_engine::time::Millis;
+use orca_engine::workflow::{Event, WorkflowMachine};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(crate) struct MasterNode {
+    term: Arc<Term>,
+    /// Workflow actors are spread over these by instance id.
+    arbiters: Vec<ArbiterHandle>,
+    /// Instances set aside, with the reason: an operator has to look at them.
+    quarantined: BTreeMap<i32, String>,
+}
+
+impl MasterNode {
+    pub(crate) fn new(term: Arc<Term>, arbiters: Vec<ArbiterHandle>) -> Self {
+        Self {
+            term,
+            arbiters,
+            quarantined: BTreeMap::new(),
+        }
+    }
+
+    fn arbiter(&self, id: i32) -> &ArbiterHandle {
+        let index = usize::try_from(id.unsigned_abs()).unwrap_or(0) % self.arbiters.len();
+        &self.arbiters[index]
+    }
+}
+
+impl Actor for MasterNode {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(CONTROL_MAILBOX_LEN);
+    }
+}
+
+/// A claimed instance, ready to run. Sent with `do_send`: it is claimed, so it must not be lost.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Run {
+    pub(crate) fence: Fence,
+    pub(crate) machine: Box<WorkflowMachine>,
+}
+
+impl Handler<Run> for MasterNode {
+    type Result = ();
+
+    fn handle(&mut self, Run { fence, machine }: Run, context: &mut Self::Context) {
+        let id = fence.workflow_instance_id;
+        let card = Arc::new(Card::new(machine.instance()));
+        let (term, node, shown) = (self.term.clone(), context.address(), card.clone());
+        let actor = WorkflowActor::start_in_arbiter(self.arbiter(id), move |_| {
+            WorkflowActor::new(term, node, shown, *machine, fence)
+        });
+        if let Some(older) = self.term.directory.put(id, Entry { actor, card }) {
+            // Claimed a second time while it runs here: the claim has raised the epoch, so the older run could not write any more.
+            log::warn!(workflow_instance_id = id; "claimed again while it runs here; the older run gives way");
+            older.actor.do_send(Drop);
+        }
+    }
+}
+
+/// A workflow actor has stopped.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ended {
+    pub(crate) card: Arc<Card>,
+    pub(crate) end: End,
+}
+
+impl Handler<Ended> for MasterNode {
+    type Result = ();
+
+    fn handle(&mut self, Ended { card, end }: Ended, _: &mut Self::Context) {
+        let id = card.id;
+        self.term.directory.remove(&card);
+        match end {
+            End::Retired => {}
+            End::NotOwner => Counters::add(&self.term.counters.fences_lost, 1),
+            End::Quarantined(reason) => {
+                log::error!(workflow_instance_id = id; "quarantined: {reason}; the other workflows go on");
+                Counters::add(&self.term.counters.quarantined, 1);
+                self.quarantined.insert(id, reason.clone());
+                self.record_quarantine(id, reason);
+            }
+        }
+    }
+}
+
+impl MasterNode {
+    /// Leaves an alert row, so that the operator learns of it where they look.
+    fn record_quarantine(&self, id: i32, reason: String) {
+        let pool = self.term.pool.clone();
+        actix::spawn(async move {
+            if let Err(error) = pool.run(move |store| store.alert_quarantine(id, &reason)).await {
+                log::error!(workflow_instance_id = id; "the quarantine alert cannot be written: {error}");
+            }
+        });
+    }
+}
+
+/// A worker has left for good: every instance looks at its own tasks.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct WorkerLost {
+    pub(crate) host: String,
+    pub(crate) before: Millis,
+}
+
+impl Handler<WorkerLost> for MasterNode {
+    type Result = ();
+
+    fn handle(&mut self, WorkerLost { host, before }: WorkerLost, _: &mut Self::Context) {
+        for workflow in self.term.directory.actors() {
+            workflow.do_send(Deliver(vec![Event::WorkerLost {
+                host: host.clone(),
+                before,
+            }]));
+        }
+    }
+}
+
+/// The term is over: every workflow is dropped here without a write.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct EndTerm;
+
+impl Handler<EndTerm> for MasterNode {
+    type Result = ();
+
+    fn handle(&mut self, _: EndTerm, context: &mut Self::Context) {
+        for workflow in self.term.directory.actors() {
+            workflow.do_send(Drop);
+        }
+        context.stop();
+    }
+}

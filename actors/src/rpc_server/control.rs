@@ -1,0 +1,253 @@
+//! Control of workflow instances, as the API server asks for it (`WorkflowControlClient`).
+//!
+//! A trigger writes an instance and a command and answers with the id; any master may pick the command up. Pause and stop go to the instance in memory and are
+//! answered once they are queued.
+
+use super::{NOT_REGISTERED, Reception};
+use crate::intake::Look;
+use crate::workflow::Deliver;
+use orca_engine::codes::{FailureStrategy, Flag, Priority, TaskDependType, WarningType};
+use orca_engine::workflow::Event;
+use orca_rpc::dto::{
+    TaskGroupSlotAcquireSuccessNotifyResponse, WorkflowBackfillTriggerRequest,
+    WorkflowBackfillTriggerResponse, WorkflowInstancePauseResponse,
+    WorkflowInstanceRecoverFailureTasksResponse, WorkflowInstanceRecoverSuspendTasksResponse,
+    WorkflowInstanceRepeatRunningResponse, WorkflowInstanceStopResponse, WorkflowManualTriggerRequest,
+    WorkflowManualTriggerResponse, WorkflowScheduleTriggerRequest, WorkflowScheduleTriggerResponse,
+};
+use orca_rpc::{Router, methods};
+use orca_schema::{NewRun, RunKind, TriggerError};
+
+const NOT_BUILT: &str =
+    "this version of Orca cannot do that yet; send it to a Java master, or start a new run";
+
+pub(super) fn routes(router: Router, reception: &Reception) -> Router {
+    pending_routes(instance_routes(trigger_routes(router, reception), reception))
+}
+
+fn trigger_routes(router: Router, reception: &Reception) -> Router {
+    let (manual, backfill, schedule) = (reception.clone(), reception.clone(), reception.clone());
+    router
+        .on::<methods::ManualTriggerWorkflow, _>(move |request| {
+            let reception = manual.clone();
+            async move {
+                let answer = trigger(&reception, "Trigger workflow failed: ", manual_run(request)).await;
+                let (workflow_instance_id, message) = split(answer);
+                Ok(WorkflowManualTriggerResponse {
+                    success: message.is_none(),
+                    message,
+                    workflow_instance_id,
+                })
+            }
+        })
+        .on::<methods::BackfillTriggerWorkflow, _>(move |request| {
+            let reception = backfill.clone();
+            async move {
+                let answer = trigger(&reception, "Backfill workflow failed: ", backfill_run(request)).await;
+                let (workflow_instance_id, message) = split(answer);
+                Ok(WorkflowBackfillTriggerResponse {
+                    success: message.is_none(),
+                    message,
+                    workflow_instance_id,
+                })
+            }
+        })
+        .on::<methods::ScheduleTriggerWorkflow, _>(move |request| {
+            let reception = schedule.clone();
+            async move {
+                let zone = reception.desk().map(|desk| desk.term.settings.zone);
+                let run = zone
+                    .ok_or_else(|| NOT_REGISTERED.to_owned())
+                    .and_then(|zone| schedule_run(request, zone));
+                let answer = trigger(&reception, "Schedule trigger workflow failed: ", run).await;
+                let (workflow_instance_id, message) = split(answer);
+                Ok(WorkflowScheduleTriggerResponse {
+                    success: message.is_none(),
+                    message,
+                    workflow_instance_id,
+                })
+            }
+        })
+}
+
+fn instance_routes(router: Router, reception: &Reception) -> Router {
+    let (pause, stop, slot) = (reception.clone(), reception.clone(), reception.clone());
+    router
+        .on::<methods::PauseWorkflowInstance, _>(move |request| {
+            let message = deliver(&pause, request.workflow_instance_id, Event::PauseRequested).err();
+            async move {
+                Ok(WorkflowInstancePauseResponse {
+                    success: message.is_none(),
+                    message,
+                })
+            }
+        })
+        .on::<methods::StopWorkflowInstance, _>(move |request| {
+            let message = deliver(&stop, request.workflow_instance_id, Event::StopRequested).err();
+            async move {
+                Ok(WorkflowInstanceStopResponse {
+                    success: message.is_none(),
+                    message,
+                })
+            }
+        })
+        .on::<methods::NotifyTaskGroupSlotAcquireSuccess, _>(move |request| {
+            let task_instance_id = request.task_instance_id.unwrap_or_default();
+            let message = deliver(
+                &slot,
+                request.workflow_instance_id,
+                Event::SlotAcquired { task_instance_id },
+            )
+            .err();
+            async move {
+                Ok(TaskGroupSlotAcquireSuccessNotifyResponse {
+                    success: message.is_none(),
+                    message,
+                })
+            }
+        })
+}
+
+/// Operations that are not built: the caller is told so, and nothing is written.
+fn pending_routes(router: Router) -> Router {
+    let refusal = || Some(NOT_BUILT.to_owned());
+    router
+        .on::<methods::RepeatTriggerWorkflowInstance, _>(move |_| async move {
+            Ok(WorkflowInstanceRepeatRunningResponse {
+                success: false,
+                message: refusal(),
+            })
+        })
+        .on::<methods::TriggerFromFailureTasks, _>(move |_| async move {
+            Ok(WorkflowInstanceRecoverFailureTasksResponse {
+                success: false,
+                message: refusal(),
+            })
+        })
+        .on::<methods::TriggerFromSuspendTasks, _>(move |_| async move {
+            Ok(WorkflowInstanceRecoverSuspendTasksResponse {
+                success: false,
+                message: refusal(),
+            })
+        })
+}
+
+fn deliver(reception: &Reception, workflow_instance_id: Option<i32>, event: Event) -> Result<(), String> {
+    let id = workflow_instance_id.unwrap_or_default();
+    let desk = reception.desk().ok_or_else(|| NOT_REGISTERED.to_owned())?;
+    let workflow = desk.term.directory.actor(id).filter(actix::Addr::connected);
+    let workflow = workflow.ok_or_else(|| format!("Cannot find the WorkflowExecuteRunnable: {id}"))?;
+    workflow.do_send(Deliver(vec![event]));
+    Ok(())
+}
+
+async fn trigger(reception: &Reception, prefix: &str, run: Result<NewRun, String>) -> Result<i32, String> {
+    let inserted = async {
+        let run = run?;
+        let desk = reception.desk().ok_or_else(|| NOT_REGISTERED.to_owned())?;
+        if !desk.term.lease.holds() {
+            return Err(NOT_REGISTERED.to_owned());
+        }
+        desk.triggers
+            .trigger(run)
+            .await
+            .map_err(|error| java_message(&error))
+    };
+    let inserted = inserted.await.map_err(|message| format!("{prefix}{message}"));
+    if inserted.is_ok()
+        && let Some(desk) = reception.desk()
+    {
+        // Full: a look is coming anyway.
+        let _ = desk.intake.try_send(Look);
+    }
+    inserted
+}
+
+/// `ExceptionUtils.getMessage`: the short class name in front of the message, as callers of the reference see it.
+fn java_message(error: &TriggerError) -> String {
+    format!("{}: {error}", error.java_class())
+}
+
+fn split(answer: Result<i32, String>) -> (Option<i32>, Option<String>) {
+    match answer {
+        Ok(id) => (Some(id), None),
+        Err(message) => (None, Some(message)),
+    }
+}
+
+fn required<T>(value: Option<T>, name: &str) -> Result<T, String> {
+    value.ok_or_else(|| format!("IllegalArgumentException: {name} is missing"))
+}
+
+fn manual_run(request: WorkflowManualTriggerRequest) -> Result<NewRun, String> {
+    Ok(NewRun {
+        kind: RunKind::Manual,
+        user_id: required(request.user_id, "userId")?,
+        workflow_definition_code: required(request.workflow_definition_code, "workflowDefinitionCode")?,
+        workflow_definition_version: required(
+            request.workflow_definition_version,
+            "workflowDefinitionVersion",
+        )?,
+        start_nodes: request.start_nodes,
+        start_params: request.start_param_list,
+        time_zone: request.time_zone,
+        schedule_time: None,
+        task_depend_type: request.task_depend_type.unwrap_or(TaskDependType::TaskPost),
+        failure_strategy: request.failure_strategy.unwrap_or(FailureStrategy::Continue),
+        warning_type: request.warning_type.unwrap_or(WarningType::None),
+        warning_group_id: request.warning_group_id,
+        priority: request.workflow_instance_priority.unwrap_or(Priority::Medium),
+        worker_group: request.worker_group,
+        tenant_code: request.tenant_code,
+        environment_code: request.environment_code,
+        dry_run: required(request.dry_run, "dryRun")? == Flag::Yes,
+    })
+}
+
+fn backfill_run(request: WorkflowBackfillTriggerRequest) -> Result<NewRun, String> {
+    let times = required(request.backfill_time_list, "backfillTimeList")?;
+    if times.is_empty() {
+        return Err("IllegalArgumentException: backfillTimeList is empty".to_owned());
+    }
+    Ok(NewRun {
+        kind: RunKind::Backfill { times },
+        user_id: required(request.user_id, "userId")?,
+        workflow_definition_code: required(request.workflow_code, "workflowCode")?,
+        workflow_definition_version: required(request.workflow_version, "workflowVersion")?,
+        start_nodes: request.start_nodes,
+        start_params: request.start_param_list,
+        time_zone: None,
+        schedule_time: None,
+        task_depend_type: request.task_depend_type.unwrap_or(TaskDependType::TaskPost),
+        failure_strategy: request.failure_strategy.unwrap_or(FailureStrategy::Continue),
+        warning_type: request.warning_type.unwrap_or(WarningType::None),
+        warning_group_id: request.warning_group_id,
+        priority: request.workflow_instance_priority.unwrap_or(Priority::Medium),
+        worker_group: request.worker_group,
+        tenant_code: request.tenant_code,
+        environment_code: request.environment_code,
+        dry_run: required(request.dry_run, "dryRun")? == Flag::Yes,
+    })
+}
+
+fn schedule_run(request: WorkflowScheduleTriggerRequest, zone: chrono_tz::Tz) -> Result<NewRun, String> {
+    let schedule_time = required(request.schedule_time, "scheduleTIme")?.to_millis(zone);
+    let mut run = NewRun::manual(
+        required(request.user_id, "userId")?,
+        required(request.workflow_code, "workflowCode")?,
+        required(request.workflow_version, "workflowVersion")?,
+    );
+    run.kind = RunKind::Schedule;
+    run.schedule_time = Some(schedule_time);
+    run.time_zone = request.timezone_id;
+    run.task_depend_type = request.task_depend_type.unwrap_or(TaskDependType::TaskPost);
+    run.failure_strategy = request.failure_strategy.unwrap_or(FailureStrategy::Continue);
+    run.warning_type = request.warning_type.unwrap_or(WarningType::None);
+    run.warning_group_id = request.warning_group_id;
+    run.priority = request.workflow_instance_priority.unwrap_or(Priority::Medium);
+    run.worker_group = request.worker_group;
+    run.tenant_code = request.tenant_code;
+    run.environment_code = request.environment_code;
+    run.dry_run = required(request.dry_run, "dryRun")? == Flag::Yes;
+    Ok(run)
+}

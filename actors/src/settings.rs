@@ -1,0 +1,135 @@
+//! What a master can be told. Values only; the binary's configuration module fills them and has validated them.
+
+use chrono_tz::Tz;
+use orca_engine::balancing::{BalancerKind, DynamicWeights};
+use orca_registry::heartbeat::LoadProtection;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Settings of one master process.
+#[derive(Clone, Debug)]
+pub struct MasterSettings {
+    /// Where the RPC server listens (`master.listen-port`, every interface unless told otherwise).
+    pub listen: SocketAddr,
+    /// `host:port` that peers dial: the name of the registry node and the value of the `host` columns.
+    pub address: String,
+    /// The zone of the wall clocks in rows and messages.
+    pub zone: Tz,
+    pub heartbeat: HeartbeatSettings,
+    pub intake: IntakeSettings,
+    pub dispatch: DispatchSettings,
+    pub store: StoreSettings,
+    /// `master.worker-group-refresh-interval`.
+    pub worker_group_refresh_interval: Duration,
+    /// How long a lost worker that does not say `runtime: "orca"` may come back before its tasks fail over.
+    pub java_worker_grace: Duration,
+    /// `master.server-load-protection.max-task-instance-runtime`; `None` means no limit.
+    pub task_runtime_max: Option<Duration>,
+    /// How long a planned stop may take to drain what has been accepted.
+    pub stop_timeout: Duration,
+    /// After a lost lease: join again as a new incarnation, or end the process.
+    pub rejoin: bool,
+    /// Threads that run workflow actors.
+    pub workflow_threads: usize,
+}
+
+/// `master.max-heartbeat-interval` and `master.server-load-protection.*`.
+#[derive(Clone, Debug)]
+pub struct HeartbeatSettings {
+    pub interval_max: Duration,
+    /// Its `max_running` is `max-concurrent-workflow-instances`.
+    pub load_protection: LoadProtection,
+}
+
+/// How commands are fetched.
+#[derive(Clone, Debug)]
+pub struct IntakeSettings {
+    /// `master.command-fetch-strategy.config.id-step`.
+    pub id_step: i32,
+    /// Commands of one batch. The configuration takes the larger of Java's `fetch-size` and Orca's own batch size.
+    pub batch_len: i32,
+    /// Pause between looks at the command table while it is empty.
+    pub poll_interval: Duration,
+}
+
+/// How tasks find their worker.
+#[derive(Clone, Debug)]
+pub struct DispatchSettings {
+    /// `master.worker-load-balancer-configuration-properties.type`.
+    pub balancer: BalancerKind,
+    pub weights: DynamicWeights,
+    /// `master.task-dispatch-policy`: fail a task that found no worker for this long. `None`: wait for ever.
+    pub duration_max: Option<Duration>,
+    /// How long one RPC may stay unanswered before its outcome is unknown.
+    pub call_timeout: Duration,
+}
+
+/// The blocking side of the store.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// Threads that run queries; each holds at most one connection.
+    pub threads: usize,
+    /// Group commits that may be under way at the same time.
+    pub commits_in_flight: usize,
+}
+
+impl MasterSettings {
+    /// The defaults for a master that listens on `listen` and is dialled at `address`.
+    #[must_use]
+    pub fn new(listen: SocketAddr, address: impl Into<String>) -> Self {
+        Self {
+            listen,
+            address: address.into(),
+            zone: Tz::UTC,
+            heartbeat: HeartbeatSettings::default(),
+            intake: IntakeSettings::default(),
+            dispatch: DispatchSettings::default(),
+            store: StoreSettings::default(),
+            worker_group_refresh_interval: Duration::from_secs(300),
+            java_worker_grace: Duration::from_secs(30),
+            task_runtime_max: None,
+            stop_timeout: Duration::from_secs(3),
+            rejoin: true,
+            workflow_threads: 2,
+        }
+    }
+}
+
+impl Default for HeartbeatSettings {
+    fn default() -> Self {
+        Self {
+            interval_max: Duration::from_secs(10),
+            load_protection: LoadProtection::default(),
+        }
+    }
+}
+
+impl Default for IntakeSettings {
+    fn default() -> Self {
+        Self {
+            id_step: 1,
+            batch_len: 200,
+            poll_interval: Duration::from_millis(50),
+        }
+    }
+}
+
+impl Default for DispatchSettings {
+    fn default() -> Self {
+        Self {
+            balancer: BalancerKind::default(),
+            weights: DynamicWeights::default(),
+            duration_max: None,
+            call_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            threads: 6,
+            commits_in_flight: 2,
+        }
+    }
+}

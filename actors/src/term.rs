@@ -1,0 +1,50 @@
+//! One term of a master: everything that is valid from its registration to the loss of its lease.
+//!
+//! A term is a value. When the lease is gone the term is dropped, and a new registration makes a new one with a new epoch; nothing of the
+//! old one can act, since every actor and call holds the old lease.
+
+use crate::calls::Calls;
+use crate::context_reads::ContextReads;
+use crate::counters::Counters;
+use crate::definitions::Definitions;
+use crate::directory::Directory;
+use crate::dispatch::Dispatchers;
+use crate::settings::MasterSettings;
+use crate::store::{Commits, StorePool};
+use orca_engine::fence::Incarnation;
+use orca_engine::time::Millis;
+use orca_engine::workflow::Rules;
+use orca_registry::Lease;
+use std::sync::Arc;
+
+pub(crate) struct Term {
+    pub(crate) settings: Arc<MasterSettings>,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) lease: Lease,
+    pub(crate) pool: StorePool,
+    pub(crate) commits: Commits,
+    pub(crate) definitions: Definitions,
+    pub(crate) context_reads: ContextReads,
+    pub(crate) calls: Calls,
+    pub(crate) dispatch: Dispatchers,
+    pub(crate) directory: Directory,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) rules: Arc<Rules>,
+    /// The runtime of the sockets: calls run there, never on an arbiter.
+    pub(crate) io: tokio::runtime::Handle,
+}
+
+impl Term {
+    /// Wall time. The one clock that the engine's decisions are given.
+    #[expect(
+        clippy::unused_self,
+        reason = "the clock belongs to the term, so that a test can give it another"
+    )]
+    pub(crate) fn now(&self) -> Millis {
+        wall_clock()
+    }
+}
+
+pub(crate) fn wall_clock() -> Millis {
+    Millis(chrono::Utc::now().timestamp_millis())
+}

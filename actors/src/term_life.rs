@@ -1,0 +1,338 @@
+//! One term from its registration to its end.
+
+use crate::boot::BootError;
+use crate::calls::Calls;
+use crate::cluster::{ClusterActor, ClusterParts, ClusterState, MasterChanged, WorkerChanged};
+use crate::context_reads::ContextReads;
+use crate::counters::Counters;
+use crate::definitions::Definitions;
+use crate::directory::Directory;
+use crate::dispatch::Dispatchers;
+use crate::heartbeat::HeartbeatNode;
+use crate::intake::{IntakeActor, Rest};
+use crate::master_node::{EndTerm, MasterNode};
+use crate::rpc_server::{Desk, Reception};
+use crate::settings::MasterSettings;
+use crate::store::{Commits, StorePool, Triggers};
+use crate::term::Term;
+use actix::{Actor, Addr, Arbiter};
+use orca_engine::balancing::Balancer;
+use orca_engine::fence::Incarnation;
+use orca_engine::workflow::Rules;
+use orca_registry::heartbeat::HeartbeatEnd;
+use orca_registry::{Lease, MemberEvent, MemberWatch, Registry, RegistrySettings, paths};
+use orca_rpc::Client;
+use orca_schema::{ErrorClass, MasterState};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+/// How a term ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TermEnd {
+    Stopped,
+    LeaseLost,
+}
+
+/// Pause between two tries to enter the registry and the database at the start of a later term.
+const ENTRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// What outlives a term.
+pub(crate) struct House {
+    pub(crate) settings: Arc<MasterSettings>,
+    pub(crate) pool: StorePool,
+    pub(crate) registry: RegistrySettings,
+    pub(crate) client: Client,
+    pub(crate) io: Handle,
+    pub(crate) reception: Reception,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// Our place in the registry and the database.
+struct Entry {
+    registry: Arc<dyn Registry>,
+    incarnation: Incarnation,
+    lease: Lease,
+}
+
+/// Enters, works until told to stop or until the lease is lost, and leaves.
+pub(crate) async fn run_term(
+    house: &House,
+    first: bool,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<TermEnd, BootError> {
+    let entry = loop {
+        match enter(house).await {
+            Ok(entry) => break entry,
+            Err(error) if first => return Err(error),
+            Err(error) => {
+                log::warn!("cannot join again yet: {error}");
+                tokio::select! {
+                    () = tokio::time::sleep(ENTRY_PAUSE) => {}
+                    _ = stop.wait_for(|stop| *stop) => return Ok(TermEnd::Stopped),
+                }
+            }
+        }
+    };
+    let works = Works::start(house, &entry).await?;
+    log::info!(
+        "master {} is registered as incarnation {}",
+        entry.incarnation.address,
+        entry.incarnation.epoch
+    );
+    let end = tokio::select! {
+        () = entry.lease.lost() => TermEnd::LeaseLost,
+        // A sender that is gone means that nobody will ever ask for a stop: the lease decides alone.
+        stopped = stop.wait_for(|stop| *stop) => match stopped {
+            Ok(_) => TermEnd::Stopped,
+            Err(_) => { entry.lease.lost().await; TermEnd::LeaseLost }
+        },
+    };
+    works.end(house, &entry, end).await;
+    Ok(end)
+}
+
+async fn enter(house: &House) -> Result<Entry, BootError> {
+    let settings = house.registry.clone();
+    let registry = on(&house.io, async move { orca_registry::connect(&settings).await }).await?;
+    let address = house.settings.address.clone();
+    let incarnation = house
+        .pool
+        .run(move |store| store.register_master(&address))
+        .await?;
+    let (door, payload) = (registry.clone(), node_payload(&incarnation));
+    let lease = on(&house.io, async move {
+        let node = door
+            .create_ephemeral_sequential(paths::ORCA_MASTERS, "m-", &payload)
+            .await?;
+        door.start_lease(&node).await
+    })
+    .await?;
+    Ok(Entry {
+        registry,
+        incarnation,
+        lease,
+    })
+}
+
+/// Runs a registry operation on the runtime of the sockets.
+async fn on<T: Send + 'static>(
+    io: &Handle,
+    operation: impl Future<Output = Result<T, orca_registry::Error>> + Send + 'static,
+) -> Result<T, BootError> {
+    match io.spawn(operation).await {
+        Ok(result) => Ok(result?),
+        Err(lost) => Err(BootError::Runtime(std::io::Error::other(lost))),
+    }
+}
+
+fn node_payload(incarnation: &Incarnation) -> String {
+    serde_json::json!({ "address": &*incarnation.address, "epoch": incarnation.epoch }).to_string()
+}
+
+/// The actors and arbiters of one term.
+struct Works {
+    term: Arc<Term>,
+    node: Addr<MasterNode>,
+    intake: Addr<IntakeActor>,
+    arbiters: Vec<Arbiter>,
+    tasks: Vec<tokio::task::AbortHandle>,
+}
+
+impl Works {
+    async fn start(house: &House, entry: &Entry) -> Result<Self, BootError> {
+        let settings = house.settings.clone();
+        let (published, cluster) = watch::channel(Arc::new(ClusterState::default()));
+        let workflow_arbiters: Vec<Arbiter> = (0..settings.workflow_threads.max(1))
+            .map(|_| Arbiter::new())
+            .collect();
+        let dispatch_arbiter = Arbiter::new();
+        let balancer = Arc::new(Mutex::new(Balancer::new(
+            settings.dispatch.balancer,
+            settings.dispatch.weights,
+        )));
+        let dispatch = Dispatchers::new(
+            dispatch_arbiter.handle(),
+            cluster.clone(),
+            balancer.clone(),
+            settings.dispatch.duration_max,
+        );
+        let (commits, queue) = Commits::new();
+        let committing = house.io.spawn(queue.run(
+            house.pool.clone(),
+            entry.lease.clone(),
+            settings.store.commits_in_flight,
+        ));
+        let term = Arc::new(Term {
+            incarnation: entry.incarnation.clone(),
+            lease: entry.lease.clone(),
+            pool: house.pool.clone(),
+            commits,
+            definitions: Definitions::new(house.pool.clone()),
+            context_reads: ContextReads::new(house.pool.clone()),
+            calls: Calls::new(
+                house.client.clone(),
+                entry.lease.clone(),
+                entry.incarnation.address.clone(),
+            ),
+            dispatch: dispatch.clone(),
+            directory: Directory::default(),
+            counters: house.counters.clone(),
+            rules: Arc::new(rules(&settings, &entry.incarnation)),
+            io: house.io.clone(),
+            settings: settings.clone(),
+        });
+        let node = MasterNode::new(
+            term.clone(),
+            workflow_arbiters.iter().map(Arbiter::handle).collect(),
+        )
+        .start();
+        let parts = ClusterParts {
+            own_address: entry.incarnation.address.clone(),
+            pool: house.pool.clone(),
+            balancer,
+            dispatch,
+            node: node.clone(),
+            refresh_interval: settings.worker_group_refresh_interval,
+            java_worker_grace: settings.java_worker_grace,
+        };
+        let cluster_actor = ClusterActor::new(parts, published).start();
+        let intake = IntakeActor::new(term.clone(), node.clone(), cluster).start();
+        let mut tasks = watch_members(house, entry, &cluster_actor).await?;
+        tasks.push(committing.abort_handle());
+        tasks.push(start_heartbeat(house, entry, &term).await?);
+        let triggers = {
+            let _inside = house.io.enter();
+            Triggers::start(house.pool.clone())
+        };
+        let desk = Desk {
+            term: term.clone(),
+            triggers,
+            intake: intake.clone(),
+            cluster: cluster_actor,
+        };
+        house.reception.open(desk);
+        let mut arbiters = workflow_arbiters;
+        arbiters.push(dispatch_arbiter);
+        Ok(Self {
+            term,
+            node,
+            intake,
+            arbiters,
+            tasks,
+        })
+    }
+
+    /// Stops in the order that loses nothing: no new work, accepted writes, then the place in the registry.
+    async fn end(self, house: &House, entry: &Entry, end: TermEnd) {
+        self.intake.do_send(Rest);
+        if end == TermEnd::Stopped {
+            self.drain(house.settings.stop_timeout).await;
+        }
+        house.reception.close();
+        self.node.do_send(EndTerm);
+        let registry = entry.registry.clone();
+        let closed = house.io.spawn(async move { registry.close().await });
+        if tokio::time::timeout(Duration::from_secs(2), closed)
+            .await
+            .is_err()
+        {
+            log::warn!("the registry did not confirm our leaving in time");
+        }
+        if end == TermEnd::Stopped {
+            self.say_stopped(house).await;
+        }
+        for task in &self.tasks {
+            task.abort();
+        }
+        for arbiter in self.arbiters {
+            arbiter.stop();
+        }
+    }
+
+    async fn drain(&self, limit: Duration) {
+        let drained = async {
+            while self.term.commits.waiting() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(limit, drained).await.is_err() {
+            log::warn!(
+                "{} writes were still waiting when the time to stop was over",
+                self.term.commits.waiting()
+            );
+        }
+    }
+
+    async fn say_stopped(&self, house: &House) {
+        let incarnation = self.term.incarnation.clone();
+        let said = house
+            .pool
+            .run(move |store| store.set_master_state(&incarnation, MasterState::Stopped))
+            .await;
+        match said {
+            Ok(_) => {}
+            Err(error) if error.class() == ErrorClass::NotOwner => {
+                log::info!("another incarnation has taken over")
+            }
+            Err(error) => log::warn!("the database was not told that this master stopped: {error}"),
+        }
+    }
+}
+
+fn rules(settings: &MasterSettings, incarnation: &Incarnation) -> Rules {
+    let mut rules = Rules::new(incarnation.address.clone(), settings.zone);
+    rules.task_runtime_max_ms = settings
+        .task_runtime_max
+        .map(|limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
+    rules
+}
+
+async fn watch_members(
+    house: &House,
+    entry: &Entry,
+    cluster: &Addr<ClusterActor>,
+) -> Result<Vec<tokio::task::AbortHandle>, BootError> {
+    let watch = |path: &'static str| {
+        let registry = entry.registry.clone();
+        on(&house.io, async move { registry.watch_children(path).await })
+    };
+    let (masters, workers) = (watch(paths::MASTERS).await?, watch(paths::WORKERS).await?);
+    let (to_masters, to_workers) = (cluster.clone(), cluster.clone());
+    let masters = house.io.spawn(forward(masters, move |event| {
+        to_masters.do_send(MasterChanged(event))
+    }));
+    let workers = house.io.spawn(forward(workers, move |event| {
+        to_workers.do_send(WorkerChanged(event))
+    }));
+    Ok(vec![masters.abort_handle(), workers.abort_handle()])
+}
+
+async fn forward(mut watch: MemberWatch, deliver: impl Fn(MemberEvent)) {
+    while let Some(event) = watch.next().await {
+        deliver(event);
+    }
+}
+
+/// Announces this master and keeps its heartbeat up. A lost place ends the term through the lease, which ends with the session or is given up here.
+async fn start_heartbeat(
+    house: &House,
+    entry: &Entry,
+    term: &Arc<Term>,
+) -> Result<tokio::task::AbortHandle, BootError> {
+    let (registry, announced) = (entry.registry.clone(), term.clone());
+    let node = on(&house.io, HeartbeatNode::register(registry, announced)).await?;
+    let registry = entry.registry.clone();
+    let beating = house.io.spawn(async move {
+        match node.run().await {
+            HeartbeatEnd::Deposed { marker } => {
+                log::error!("this master has been failed over by its peers ({marker})")
+            }
+            HeartbeatEnd::NodeLost(error) => log::error!("the node of this master is gone: {error}"),
+            HeartbeatEnd::SessionLost(error) => log::error!("the registry session is over: {error}"),
+        }
+        registry.close().await;
+    });
+    Ok(beating.abort_handle())
+}
