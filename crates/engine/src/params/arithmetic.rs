@@ -86,11 +86,10 @@ fn flush(digits: &mut String, tokens: &mut Vec<Token>) -> Option<()> {
 }
 
 fn goes_first(top: Token, operator: char) -> bool {
-    match (top, operator) {
-        (Token::Operator('*' | '/'), '+' | '-' | '*' | '/') => true,
-        (Token::Operator('+' | '-'), '+' | '-') => true,
-        _ => false,
-    }
+    matches!(
+        (top, operator),
+        (Token::Operator('*' | '/'), '+' | '-' | '*' | '/') | (Token::Operator('+' | '-'), '+' | '-')
+    )
 }
 
 fn apply(token: Token, operands: &mut Vec<i32>) -> Option<()> {

@@ -1,6 +1,9 @@
 use crate::params::limits::{OUTPUT_EXPRESSION_LEN_MAX, OUTPUT_NAMES_MAX, OUTPUT_ROWS_MAX};
 use crate::params::output::OutputParser;
 
+/// Lines of a task, and what they set.
+type Case = (&'static [&'static str], Vec<(String, String)>);
+
 fn values(lines: &[&str]) -> Vec<(String, String)> {
     let mut parser = OutputParser::new();
     for line in lines {
@@ -15,7 +18,7 @@ fn pair(name: &str, value: &str) -> (String, String) {
 
 #[test]
 fn expressions_anywhere_in_the_output() {
-    let table: [(&[&str], Vec<(String, String)>); 12] = [
+    let table: [Case; 12] = [
         (&["${setValue(a=1)}"], vec![pair("a", "1")]),
         (&["x #{setValue(a=1)} y"], vec![pair("a", "1")]),
         (
