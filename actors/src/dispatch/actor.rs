@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 /// What the queue keeps of an attempt that waits for a worker.
 pub(crate) struct Waiting {
+    pub(crate) workflow_instance_id: i32,
     pub(crate) workflow: Addr<WorkflowActor>,
     pub(crate) first_dispatch_time: Millis,
     pub(crate) failures: u32,
@@ -124,16 +125,21 @@ impl Handler<Look> for DispatchActor {
     fn handle(&mut self, _: Look, context: &mut Self::Context) {
         self.wake = None;
         let now = wall_clock();
-        let mut chosen: HashMap<Addr<WorkflowActor>, Vec<Event>> = HashMap::new();
+        let mut chosen: HashMap<i32, (Addr<WorkflowActor>, Vec<Event>)> = HashMap::new();
         for _ in 0..DISPATCH_BURST_MAX {
             let Some(entry) = self.queue.pop_ready(now) else {
                 break;
             };
+            let id = entry.payload.workflow_instance_id;
             if let Some((workflow, event)) = self.dispatch(entry, now) {
-                chosen.entry(workflow).or_default().push(event);
+                chosen
+                    .entry(id)
+                    .or_insert_with(|| (workflow, Vec::new()))
+                    .1
+                    .push(event);
             }
         }
-        for (workflow, events) in chosen {
+        for (workflow, events) in chosen.into_values() {
             workflow.do_send(Deliver(events));
         }
         self.look_soon(context);

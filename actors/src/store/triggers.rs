@@ -46,7 +46,6 @@ impl Triggers {
 
 async fn trigger_batch(batch: Vec<Waiting>, pool: &StorePool) {
     let (runs, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|one| (one.run, one.answer)).unzip();
-    let single = (runs.len() == 1).then(|| ());
     match pool.run(move |store| store.trigger(&runs)).await {
         Ok(results) => {
             for (answer, result) in answers.into_iter().zip(results) {
@@ -54,13 +53,10 @@ async fn trigger_batch(batch: Vec<Waiting>, pool: &StorePool) {
             }
         }
         Err(error) => {
-            let text = error.to_string();
-            let mut error = single.map(|()| error);
             for answer in answers {
-                let error = error
-                    .take()
-                    .unwrap_or_else(|| Error::Batch { reason: text.clone() });
-                let _ = answer.send(Err(TriggerError::Store(error)));
+                let _ = answer.send(Err(TriggerError::Store(Error::Batch {
+                    reason: error.to_string(),
+                })));
             }
         }
     }

@@ -145,6 +145,7 @@ impl WorkflowActor {
             first_submit_time: built.first_submit_time,
         };
         let payload = Waiting {
+            workflow_instance_id: self.id(),
             workflow: actor.address(),
             first_dispatch_time: built.first_dispatch_time,
             failures,
