@@ -49,29 +49,47 @@ impl Cli {
     }
 
     pub(crate) fn run(self, environment: Environment) -> Result<Exit, Failure> {
-        let request = Request { file: self.config, properties: self.properties, ..Request::default() };
-        let context = Context { request, environment, json: self.json };
+        let request = Request {
+            file: self.config,
+            properties: self.properties,
+            ..Request::default()
+        };
+        let context = Context {
+            request,
+            environment,
+            json: self.json,
+        };
         match self.command {
             Command::CheckConfig(arguments) => commands::check_config::run(&arguments, &context),
         }
     }
 }
 
-/// Spring's `--key=value` becomes `-Dkey=value`. Every key has a dot, no option of ours has one.
+/// Spring's `--key=value` becomes `-Dkey=value`: every key has a dot, no option of ours has one. All properties move to the front, because clap
+/// would let those behind the command replace those before it.
 fn spring_properties(arguments: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut arguments = arguments.into_iter();
-    let mut changed = Vec::new();
-    for argument in arguments.by_ref() {
+    let mut front: Vec<String> = arguments.next().into_iter().collect();
+    let mut rest = Vec::new();
+    while let Some(argument) = arguments.next() {
         if argument == "--" {
-            changed.push(argument);
+            rest.push(argument);
             break;
         }
-        let key = argument.strip_prefix("--").and_then(|rest| rest.split_once('=')).map(|(key, _)| key);
-        let is_property = key.is_some_and(|key| key.contains('.'));
-        changed.push(if is_property { argument.replacen("--", "-D", 1) } else { argument });
+        let key = argument
+            .strip_prefix("--")
+            .and_then(|rest| rest.split_once('='))
+            .map(|(key, _)| key);
+        if key.is_some_and(|key| key.contains('.')) {
+            front.push(argument.replacen("--", "-D", 1));
+        } else if argument.starts_with("-D") {
+            let value = if argument == "-D" { arguments.next() } else { None };
+            front.extend([Some(argument), value].into_iter().flatten());
+        } else {
+            rest.push(argument);
+        }
     }
-    changed.extend(arguments);
-    changed
+    front.into_iter().chain(rest).chain(arguments).collect()
 }
 
 fn property(text: &str) -> Result<(String, String), String> {
@@ -100,21 +118,29 @@ mod tests {
     fn properties_can_stand_anywhere() {
         let line = words("orca -Da.b=1 check-config --server.port=2 -D c.d=3=4 --json");
         let cli = Cli::try_parse_from(spring_properties(line)).unwrap();
-        let expected = [("a.b", "1"), ("server.port", "2"), ("c.d", "3=4")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let expected = [("a.b", "1"), ("server.port", "2"), ("c.d", "3=4")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
         assert!(cli.json);
-        let mut found = cli.properties;
-        found.sort();
-        assert_eq!(found, expected.into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+        assert_eq!(cli.properties, expected);
     }
 
     #[test]
     fn what_is_behind_two_dashes_stays() {
-        assert_eq!(spring_properties(words("orca x -- --a.b=c")), words("orca x -- --a.b=c"));
+        assert_eq!(
+            spring_properties(words("orca x -- --a.b=c")),
+            words("orca x -- --a.b=c")
+        );
     }
 
     #[test]
     fn nonsense_is_a_usage_error() {
-        for line in ["orca", "orca fly", "orca check-config -Dnovalue", "orca check-config --unknown=1"] {
+        for line in [
+            "orca",
+            "orca fly",
+            "orca check-config -Dnovalue",
+            "orca check-config -D",
+            "orca check-config --unknown=1",
+        ] {
             let error = Cli::try_parse_from(spring_properties(words(line))).unwrap_err();
             assert_eq!(error.exit_code(), i32::from(Exit::Usage.code()), "{line}");
         }

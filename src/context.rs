@@ -14,7 +14,13 @@ pub(crate) struct Context {
 impl Context {
     /// Everything about the configuration, problems included.
     pub(crate) fn report(&self, purpose: Purpose) -> Report {
-        load(&Request { purpose, ..self.request.clone() }, &self.environment)
+        load(
+            &Request {
+                purpose,
+                ..self.request.clone()
+            },
+            &self.environment,
+        )
     }
 
     /// The configuration of a command that prints to its caller: warnings go to the standard error.

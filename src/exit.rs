@@ -42,17 +42,28 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: message.into() }
+        Self {
+            exit: Exit::Failed,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into() }
+        Self {
+            exit: Exit::Usage,
+            message: message.into(),
+        }
     }
 }
 
 impl From<crate::config::Unusable> for Failure {
     fn from(unusable: crate::config::Unusable) -> Self {
-        let message = format!("{unusable}\n`orca check-config` shows what is in force, docs/configuration.md every key");
-        Self { exit: Exit::Configuration, message }
+        let message = format!(
+            "{unusable}\n`orca check-config` shows what is in force, docs/configuration.md every key"
+        );
+        Self {
+            exit: Exit::Configuration,
+            message,
+        }
     }
 }

@@ -15,7 +15,8 @@ use std::io::Write as _;
 pub(crate) fn start(filter: &str, zone: Tz) {
     let mut builder = Builder::new();
     builder.parse_filters(filter).target(Target::Stderr);
-    builder.format(move |output, record| writeln!(output, "{}", line(record, Utc::now().with_timezone(&zone))));
+    builder
+        .format(move |output, record| writeln!(output, "{}", line(record, Utc::now().with_timezone(&zone))));
     // Fails only when a logger is in place already, as in tests.
     let _ = builder.try_init();
 }
@@ -24,9 +25,12 @@ pub(crate) fn start(filter: &str, zone: Tz) {
 pub(crate) fn check_filter(filter: &str) -> Result<(), String> {
     for part in filter.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let level = part.split_once('=').map_or("info", |(_, level)| level);
-        let is_filter = level.parse::<LevelFilter>().is_ok() && !part.contains('/') && part.matches('=').count() < 2;
+        let is_filter =
+            level.parse::<LevelFilter>().is_ok() && !part.contains('/') && part.matches('=').count() < 2;
         if !is_filter {
-            return Err(format!("\"{part}\" must be error, warn, info, debug, trace, off, or target=level"));
+            return Err(format!(
+                "\"{part}\" must be error, warn, info, debug, trace, off, or target=level"
+            ));
         }
     }
     Ok(())
@@ -80,15 +84,28 @@ mod tests {
     fn shown(keys: &dyn log::kv::Source, zone: Tz) -> String {
         let time: DateTime<Utc> = "2026-02-03T04:05:06.007Z".parse().unwrap();
         let mut builder = Record::builder();
-        builder.level(Level::Warn).target("orca::test").line(Some(42)).key_values(keys);
-        line(&builder.args(format_args!("it happened")).build(), time.with_timezone(&zone))
+        builder
+            .level(Level::Warn)
+            .target("orca::test")
+            .line(Some(42))
+            .key_values(keys);
+        line(
+            &builder.args(format_args!("it happened")).build(),
+            time.with_timezone(&zone),
+        )
     }
 
     #[test]
     fn a_line_looks_like_java() {
         let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
-        let keys = [("workflow_instance_id", 7), ("attempt", 2), ("task_instance_id", 9)];
-        let expected = format!("[WI-7][TI-9] - 2026-02-03 12:05:06.007 WARN [{thread}] orca::test:[42] - it happened attempt=2");
+        let keys = [
+            ("workflow_instance_id", 7),
+            ("attempt", 2),
+            ("task_instance_id", 9),
+        ];
+        let expected = format!(
+            "[WI-7][TI-9] - 2026-02-03 12:05:06.007 WARN [{thread}] orca::test:[42] - it happened attempt=2"
+        );
         assert_eq!(shown(&keys, Tz::Asia__Shanghai), expected);
         let none: [(&str, i32); 0] = [];
         assert!(shown(&none, Tz::UTC).starts_with("[WI-0][TI-0] - 2026-02-03 04:05:06.007 WARN ["));
@@ -96,7 +113,12 @@ mod tests {
 
     #[test]
     fn filters_are_checked() {
-        for good in ["", "info", "orca=debug,zookeeper_client=warn", " off , orca_actors = trace".replace(" = ", "=").as_str()] {
+        for good in [
+            "",
+            "info",
+            "orca=debug,zookeeper_client=warn",
+            " off , orca_actors = trace".replace(" = ", "=").as_str(),
+        ] {
             assert_eq!(check_filter(good), Ok(()), "{good}");
         }
         for bad in ["orca=loud", "a=b=c", "info/x", "debug=", "orca=debug, x=verbose"] {

@@ -1,7 +1,11 @@
 //! Everything this program prints apart from its log: results to the standard output, complaints to the standard error.
 //!
 //! A reader that has gone away (a closed pipe) is no error: there is nobody left to tell.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the one place that prints"
+)]
 
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
@@ -55,7 +59,10 @@ pub(crate) fn table_lines(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let mut lines = vec![line_of(&mut head.iter().copied())];
-    lines.extend(rows.iter().map(|row| line_of(&mut row.iter().map(String::as_str))));
+    lines.extend(
+        rows.iter()
+            .map(|row| line_of(&mut row.iter().map(String::as_str))),
+    );
     lines
 }
 
@@ -65,7 +72,13 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let rows = [vec!["a".to_owned(), "SUCCESS".to_owned()], vec!["long é".to_owned(), "-".to_owned()]];
-        assert_eq!(table_lines(&["task", "state"], &rows), ["task    state", "a       SUCCESS", "long é  -"]);
+        let rows = [
+            vec!["a".to_owned(), "SUCCESS".to_owned()],
+            vec!["long é".to_owned(), "-".to_owned()],
+        ];
+        assert_eq!(
+            table_lines(&["task", "state"], &rows),
+            ["task    state", "a       SUCCESS", "long é  -"]
+        );
     }
 }

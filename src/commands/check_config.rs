@@ -19,12 +19,28 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
-    let purpose = if arguments.standalone { Purpose::Standalone } else { Purpose::Cluster };
+    let purpose = if arguments.standalone {
+        Purpose::Standalone
+    } else {
+        Purpose::Cluster
+    };
     let file = arguments.file.clone().or_else(|| context.request.file.clone());
-    let request = Request { file, purpose, ..context.request.clone() };
+    let request = Request {
+        file,
+        purpose,
+        ..context.request.clone()
+    };
     let report = load(&request, &context.environment);
-    if context.json { print_json(&report) } else { print_text(&report) }
-    Ok(if report.problems.is_empty() { Exit::Ok } else { Exit::Configuration })
+    if context.json {
+        print_json(&report)
+    } else {
+        print_text(&report)
+    }
+    Ok(if report.problems.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Configuration
+    })
 }
 
 fn print_text(report: &Report) {
@@ -36,8 +52,19 @@ fn print_text(report: &Report) {
     }
     output::line("");
     output::line(format!("time zone: {}", report.settings.zone));
-    let files: Vec<_> = report.files.iter().map(|file| file.display().to_string()).collect();
-    output::line(format!("files: {}", if files.is_empty() { "none".to_owned() } else { files.join(", ") }));
+    let files: Vec<_> = report
+        .files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    output::line(format!(
+        "files: {}",
+        if files.is_empty() {
+            "none".to_owned()
+        } else {
+            files.join(", ")
+        }
+    ));
     if !report.profiles.is_empty() {
         output::line(format!("profiles: {}", report.profiles.join(", ")));
     }

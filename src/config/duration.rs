@@ -19,7 +19,11 @@ const UNITS: [(&str, u128); 7] = [
 
 pub(crate) fn parse(text: &str) -> Option<Duration> {
     let text = text.trim().trim_start_matches('+');
-    if text.starts_with(['P', 'p']) { parse_iso(text) } else { parse_simple(text) }
+    if text.starts_with(['P', 'p']) {
+        parse_iso(text)
+    } else {
+        parse_simple(text)
+    }
 }
 
 /// The shortest way to write it with one unit.
@@ -28,16 +32,23 @@ pub(crate) fn show(duration: Duration) -> String {
     if nanos == 0 {
         return "0s".to_owned();
     }
-    let (unit, size) =
-        UNITS.into_iter().find(|(_, size)| nanos.is_multiple_of(*size)).unwrap_or(("ns", 1));
+    let (unit, size) = UNITS
+        .into_iter()
+        .find(|(_, size)| nanos.is_multiple_of(*size))
+        .unwrap_or(("ns", 1));
     format!("{}{unit}", nanos / size)
 }
 
 fn parse_simple(text: &str) -> Option<Duration> {
-    let digits = text.len() - text.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+    let digits = text.len()
+        - text
+            .trim_start_matches(|letter: char| letter.is_ascii_digit())
+            .len();
     let (number, unit) = text.split_at(digits);
     let unit = if unit.is_empty() { "ms" } else { unit };
-    let (_, size) = UNITS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+    let (_, size) = UNITS
+        .into_iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
     from_nanos(number.parse::<u128>().ok()?.checked_mul(size)?)
 }
 
@@ -51,7 +62,11 @@ fn parse_iso(text: &str) -> Option<Duration> {
     let mut nanos: u128 = 0;
     let mut parts = 0;
     if !days.is_empty() {
-        nanos = days.strip_suffix('D')?.parse::<u128>().ok()?.checked_mul(UNITS[0].1)?;
+        nanos = days
+            .strip_suffix('D')?
+            .parse::<u128>()
+            .ok()?
+            .checked_mul(UNITS[0].1)?;
         parts += 1;
     }
     let mut rest = time.unwrap_or_default();
@@ -75,12 +90,18 @@ fn seconds_in_nanos(text: &str) -> Option<u128> {
         return None;
     }
     let fraction: u128 = format!("{fraction:0<9}").parse().ok()?;
-    whole.parse::<u128>().ok()?.checked_mul(NANOS_PER_SECOND)?.checked_add(fraction)
+    whole
+        .parse::<u128>()
+        .ok()?
+        .checked_mul(NANOS_PER_SECOND)?
+        .checked_add(fraction)
 }
 
 /// Beyond this many nanoseconds (292 years) arithmetic on points in time would overflow.
 fn from_nanos(nanos: u128) -> Option<Duration> {
-    i64::try_from(nanos).ok().map(|nanos| Duration::from_nanos(nanos.unsigned_abs()))
+    i64::try_from(nanos)
+        .ok()
+        .map(|nanos| Duration::from_nanos(nanos.unsigned_abs()))
 }
 
 #[cfg(test)]
@@ -122,7 +143,9 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back() {
-        for text in ["0s", "10s", "5m", "250ms", "1d", "90s", "1500ms", "7us", "3ns", "25h"] {
+        for text in [
+            "0s", "10s", "5m", "250ms", "1d", "90s", "1500ms", "7us", "3ns", "25h",
+        ] {
             let duration = parse(text);
             assert_eq!(duration.map(show).as_deref(), Some(text));
         }

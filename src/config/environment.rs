@@ -12,8 +12,11 @@ impl Environment {
     /// Variables whose name or value is not UTF-8 are left out: no setting can have such a value.
     pub(crate) fn of_the_process() -> Self {
         let pairs = std::env::vars_os();
-        let text = pairs.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self { variables: text.collect() }
+        let text =
+            pairs.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self {
+            variables: text.collect(),
+        }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
@@ -27,7 +30,9 @@ impl Environment {
     /// The `-Dname=value` words of `JAVA_OPTS`, with shell-like quotes removed.
     pub(crate) fn java_properties(&self) -> Vec<(String, String)> {
         let options = self.get("JAVA_OPTS").unwrap_or_default();
-        let words = options.split_whitespace().filter_map(|word| word.trim_matches(['"', '\'']).strip_prefix("-D"));
+        let words = options
+            .split_whitespace()
+            .filter_map(|word| word.trim_matches(['"', '\'']).strip_prefix("-D"));
         words
             .filter_map(|word| word.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.trim_matches(['"', '\'']).to_owned()))
@@ -37,7 +42,12 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self { variables: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+        Self {
+            variables: pairs
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        }
     }
 }
 
@@ -47,8 +57,12 @@ mod tests {
 
     #[test]
     fn properties_of_java_opts_are_found() {
-        let environment = Environment::from_iter([("JAVA_OPTS", "-server -Xmx4g -Duser.timezone=Asia/Shanghai \"-Da.b=c=d\" -Dflag")]);
-        let expected = [("user.timezone", "Asia/Shanghai"), ("a.b", "c=d")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let environment = Environment::from_iter([(
+            "JAVA_OPTS",
+            "-server -Xmx4g -Duser.timezone=Asia/Shanghai \"-Da.b=c=d\" -Dflag",
+        )]);
+        let expected = [("user.timezone", "Asia/Shanghai"), ("a.b", "c=d")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(environment.java_properties(), expected);
         assert!(Environment::default().java_properties().is_empty());
     }

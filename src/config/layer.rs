@@ -28,18 +28,27 @@ pub(crate) struct Remarks {
 
 impl Layer {
     pub(crate) fn insert(&mut self, key: &str, text: &str, origin: &str) {
-        self.values.insert(uniform(key), Value::new(Some(&origin.to_owned()), text));
+        self.values
+            .insert(uniform(key), Value::new(Some(&origin.to_owned()), text));
     }
 
     pub(crate) fn get(&self, uniform_key: &str) -> Option<String> {
-        self.values.get(uniform_key).and_then(|value| text_of(&value.kind)).map(|text| match text {
-            Text::One(text) => text,
-            Text::Many(items) => items.join(","),
-        })
+        self.values
+            .get(uniform_key)
+            .and_then(|value| text_of(&value.kind))
+            .map(|text| match text {
+                Text::One(text) => text,
+                Text::Many(items) => items.join(","),
+            })
     }
 
     /// Takes the leaves of a table. Keys that are a section in Orca must not have a value themselves.
-    pub(crate) fn from_table(table: Map<String, Value>, known: &Known, origin: &str, remarks: &mut Remarks) -> Self {
+    pub(crate) fn from_table(
+        table: Map<String, Value>,
+        known: &Known,
+        origin: &str,
+        remarks: &mut Remarks,
+    ) -> Self {
         let mut leaves = Vec::new();
         flatten("", table, &mut leaves);
         leaves.sort_by(|(left, _), (right, _)| left.cmp(right));
@@ -48,14 +57,21 @@ impl Layer {
             let name = uniform(&key);
             if known.is_section(&name) {
                 if !matches!(value.kind, ValueKind::Nil) {
-                    let text = "has keys below it and cannot have a value itself; check the indentation".to_owned();
-                    remarks.problems.push(Problem { origin: Some(origin.to_owned()), key, text });
+                    let text =
+                        "has keys below it and cannot have a value itself; check the indentation".to_owned();
+                    remarks.problems.push(Problem {
+                        origin: Some(origin.to_owned()),
+                        key,
+                        text,
+                    });
                 }
                 continue;
             }
             known.remark(&key, origin, remarks);
             if layer.values.insert(name, value).is_some() {
-                remarks.warnings.push(format!("{origin}: {key} is written twice, in different spellings"));
+                remarks.warnings.push(format!(
+                    "{origin}: {key} is written twice, in different spellings"
+                ));
             }
         }
         layer
@@ -75,7 +91,10 @@ impl Source for Layer {
 impl Known {
     fn is_section(&self, name: &str) -> bool {
         let below = format!("{name}.");
-        self.keys.range(below.clone()..).next().is_some_and(|(key, _)| key.starts_with(&below))
+        self.keys
+            .range(below.clone()..)
+            .next()
+            .is_some_and(|(key, _)| key.starts_with(&below))
     }
 
     /// Says what is to be said about one key that somebody wrote.

@@ -81,8 +81,14 @@ pub(crate) struct Unusable {
 impl fmt::Display for Unusable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.problems.len() == 1 { "" } else { "s" };
-        write!(formatter, "the configuration has {} problem{plural}:", self.problems.len())?;
-        self.problems.iter().try_for_each(|problem| write!(formatter, "\n  {problem}"))
+        write!(
+            formatter,
+            "the configuration has {} problem{plural}:",
+            self.problems.len()
+        )?;
+        self.problems
+            .iter()
+            .try_for_each(|problem| write!(formatter, "\n  {problem}"))
     }
 }
 
@@ -92,14 +98,21 @@ impl Report {
         if self.problems.is_empty() {
             Ok((self.settings, self.warnings))
         } else {
-            Err(Unusable { problems: self.problems })
+            Err(Unusable {
+                problems: self.problems,
+            })
         }
     }
 }
 
 /// Reads every layer. Never fails: what is wrong is in the report.
 pub(crate) fn load(request: &Request, environment: &Environment) -> Report {
-    let known = Known { keys: FIELDS.iter().map(|field| (uniform(&field.key), field.key.as_str())).collect() };
+    let known = Known {
+        keys: FIELDS
+            .iter()
+            .map(|field| (uniform(&field.key), field.key.as_str()))
+            .collect(),
+    };
     let mut remarks = Remarks::default();
     let mut found = Found::default();
     let command_line = command_line(request, &known, &mut remarks);
@@ -107,7 +120,13 @@ pub(crate) fn load(request: &Request, environment: &Environment) -> Report {
     let variables = environment_layer(environment, &known, &mut remarks);
     found.layers.extend(purpose_layer(request.purpose));
     if let Some(path) = file_of(request, environment) {
-        read_files(&path, [&command_line, &java, &variables], &known, &mut found, &mut remarks);
+        read_files(
+            &path,
+            [&command_line, &java, &variables],
+            &known,
+            &mut found,
+            &mut remarks,
+        );
     }
     found.layers.extend([variables, java, command_line]);
     let mut problems = std::mem::take(&mut remarks.problems);
@@ -151,15 +170,28 @@ struct KnownField {
 static FIELDS: LazyLock<Vec<KnownField>> = LazyLock::new(|| {
     let sections = Settings::sections();
     let of_section = |section: &settings::SectionFields| {
-        let known = |field| KnownField { key: section.full(field), empty_is_a_value: field.empty_is_a_value };
+        let known = |field| KnownField {
+            key: section.full(field),
+            empty_is_a_value: field.empty_is_a_value,
+        };
         section.fields.iter().map(known).collect::<Vec<_>>()
     };
     sections.iter().flat_map(of_section).collect()
 });
 
 fn file_of(request: &Request, environment: &Environment) -> Option<PathBuf> {
-    let named = request.file.clone().or_else(|| environment.get("ORCA_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
-    let usual = || ["conf/application.yaml", "application.yaml"].map(PathBuf::from).into_iter().find(|path| path.is_file());
+    let named = request.file.clone().or_else(|| {
+        environment
+            .get("ORCA_CONFIG")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    });
+    let usual = || {
+        ["conf/application.yaml", "application.yaml"]
+            .map(PathBuf::from)
+            .into_iter()
+            .find(|path| path.is_file())
+    };
     match request.purpose {
         Purpose::Cluster => named.or_else(usual),
         Purpose::Standalone => named,
@@ -178,8 +210,15 @@ fn read_files(path: &Path, stronger: [&Layer; 3], known: &Known, found: &mut Fou
     found.profiles = active_profiles(&documents, stronger);
     let mut profile_documents = Vec::new();
     for profile in &found.profiles {
-        let (stem, extension) = (path.file_stem().unwrap_or_default(), path.extension().unwrap_or_default());
-        let name = format!("{}-{profile}.{}", stem.to_string_lossy(), extension.to_string_lossy());
+        let (stem, extension) = (
+            path.file_stem().unwrap_or_default(),
+            path.extension().unwrap_or_default(),
+        );
+        let name = format!(
+            "{}-{profile}.{}",
+            stem.to_string_lossy(),
+            extension.to_string_lossy()
+        );
         let of_profile = path.with_file_name(name);
         // A profile is a name, never a path.
         if !profile.contains(['/', '\\']) && of_profile.is_file() {
@@ -189,23 +228,45 @@ fn read_files(path: &Path, stronger: [&Layer; 3], known: &Known, found: &mut Fou
     }
     let all = documents.into_iter().chain(profile_documents);
     let active = all.filter(|document| document.is_for(&found.profiles));
-    found.layers.extend(active.map(|document| document.layer).collect::<Vec<_>>());
+    found
+        .layers
+        .extend(active.map(|document| document.layer).collect::<Vec<_>>());
 }
 
 fn active_profiles(documents: &[Document], stronger: [&Layer; 3]) -> Vec<String> {
     let key = uniform("spring.profiles.active");
     let given = stronger.into_iter().find_map(|layer| layer.get(&key));
     let general = documents.iter().filter(|document| document.is_for_all());
-    let of_file = || general.filter_map(|document| document.layer.get(&key)).next_back();
-    let names = given.filter(|names| !names.is_empty()).or_else(of_file).unwrap_or_default();
-    let names: Vec<_> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    if names.is_empty() { vec!["default".to_owned()] } else { names }
+    let of_file = || {
+        general
+            .filter_map(|document| document.layer.get(&key))
+            .next_back()
+    };
+    let names = given
+        .filter(|names| !names.is_empty())
+        .or_else(of_file)
+        .unwrap_or_default();
+    let names: Vec<_> = names
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if names.is_empty() {
+        vec!["default".to_owned()]
+    } else {
+        names
+    }
 }
 
 fn purpose_layer(purpose: Purpose) -> Option<Layer> {
     let mut layer = Layer::default();
     let origin = "default of orca standalone";
-    layer.insert("spring.datasource.url", "jdbc:sqlite:${orca.data-directory:.orca}/orca.db", origin);
+    layer.insert(
+        "spring.datasource.url",
+        "jdbc:sqlite:${orca.data-directory:.orca}/orca.db",
+        origin,
+    );
     layer.insert("registry.type", "embedded", origin);
     (purpose == Purpose::Standalone).then_some(layer)
 }
@@ -235,11 +296,21 @@ const OTHER_NAMES: [(&str, &str); 1] = [("orca.log.filter", "RUST_LOG")];
 
 fn environment_layer(environment: &Environment, known: &Known, remarks: &mut Remarks) -> Layer {
     let mut layer = Layer::default();
-    let profiles = KnownField { key: "spring.profiles.active".to_owned(), empty_is_a_value: false };
+    let profiles = KnownField {
+        key: "spring.profiles.active".to_owned(),
+        empty_is_a_value: false,
+    };
     for field in FIELDS.iter().chain([&profiles]) {
         let mut candidates = names::environment_names(&field.key);
-        candidates.extend(OTHER_NAMES.iter().filter(|(key, _)| *key == field.key).map(|(_, name)| (*name).to_owned()));
-        let set = candidates.iter().find_map(|name| Some((name, environment.get(name)?)));
+        candidates.extend(
+            OTHER_NAMES
+                .iter()
+                .filter(|(key, _)| *key == field.key)
+                .map(|(_, name)| (*name).to_owned()),
+        );
+        let set = candidates
+            .iter()
+            .find_map(|name| Some((name, environment.get(name)?)));
         if let Some((name, value)) = set.filter(|(_, value)| field.empty_is_a_value || !value.is_empty()) {
             layer.insert(&field.key, value, &format!("environment variable {name}"));
         }
@@ -251,33 +322,60 @@ fn environment_layer(environment: &Environment, known: &Known, remarks: &mut Rem
 /// A variable that is nearly one of ours was probably meant to be one. Others are none of our business.
 fn remark_variables(environment: &Environment, known: &Known, remarks: &mut Remarks) {
     const FAMILIES: [&str; 5] = ["MASTER_", "WORKER_", "REGISTRY_", "ORCA_", "SPRING_DATASOURCE_"];
-    let ours: BTreeMap<String, &str> =
-        known.keys.values().flat_map(|key| names::environment_names(key).into_iter().map(|name| (name, *key))).collect();
-    for name in environment.names().filter(|name| FAMILIES.iter().any(|family| name.starts_with(family))) {
+    let ours: BTreeMap<String, &str> = known
+        .keys
+        .values()
+        .flat_map(|key| names::environment_names(key).into_iter().map(|name| (name, *key)))
+        .collect();
+    for name in environment
+        .names()
+        .filter(|name| FAMILIES.iter().any(|family| name.starts_with(family)))
+    {
         if ours.contains_key(name) {
             continue;
         }
         let is = |prefix: &str| {
-            names::environment_names(prefix).iter().any(|removed| name == removed || name.starts_with(&format!("{removed}_")))
+            names::environment_names(prefix)
+                .iter()
+                .any(|removed| name == removed || name.starts_with(&format!("{removed}_")))
         };
         if let Some((_, note)) = accepted::REMOVED.iter().find(|(prefix, _)| is(prefix)) {
-            remarks.warnings.push(format!("environment variable {name} sets a key of an older release and has no effect: {note}"));
+            remarks.warnings.push(format!(
+                "environment variable {name} sets a key of an older release and has no effect: {note}"
+            ));
         } else if !accepted::UNUSED.iter().any(|(prefix, _)| is(prefix)) {
-            let nearest = ours.keys().map(|other| (names::distance(name, other), other)).min();
+            let nearest = ours
+                .keys()
+                .map(|other| (names::distance(name, other), other))
+                .min();
             if let Some((_, nearest)) = nearest.filter(|(distance, _)| *distance <= 2) {
-                remarks.warnings.push(format!("environment variable {name} sets no known key; did you mean {nearest}?"));
+                remarks.warnings.push(format!(
+                    "environment variable {name} sets no known key; did you mean {nearest}?"
+                ));
             }
         }
     }
 }
 
 /// One value per key: the last layer wins; then placeholders are replaced.
-fn merge(layers: Vec<Layer>, environment: &Environment, problems: &mut Vec<Problem>) -> BTreeMap<String, Given> {
-    let builder = layers.into_iter().fold(Config::builder(), |builder, layer| builder.add_source(layer));
-    let table = match builder.build().and_then(|merged| ::config::Source::collect(&merged)) {
+fn merge(
+    layers: Vec<Layer>,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Given> {
+    let builder = layers
+        .into_iter()
+        .fold(Config::builder(), |builder, layer| builder.add_source(layer));
+    let table = match builder
+        .build()
+        .and_then(|merged| ::config::Source::collect(&merged))
+    {
         Ok(table) => table,
         Err(error) => {
-            problems.push(Problem::of("configuration", format!("the layers cannot be merged: {error}")));
+            problems.push(Problem::of(
+                "configuration",
+                format!("the layers cannot be merged: {error}"),
+            ));
             return BTreeMap::new();
         }
     };
@@ -287,13 +385,23 @@ fn merge(layers: Vec<Layer>, environment: &Environment, problems: &mut Vec<Probl
         .into_iter()
         .filter_map(|(key, value)| {
             let origin = value.origin().unwrap_or("configuration").to_owned();
-            Some((key, Given { text: layer::text_of(&value.kind)?, origin }))
+            Some((
+                key,
+                Given {
+                    text: layer::text_of(&value.kind)?,
+                    origin,
+                },
+            ))
         })
         .collect();
     resolve_all(&raw, environment, problems)
 }
 
-fn resolve_all(raw: &BTreeMap<String, Given>, environment: &Environment, problems: &mut Vec<Problem>) -> BTreeMap<String, Given> {
+fn resolve_all(
+    raw: &BTreeMap<String, Given>,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Given> {
     let look_up = |name: &str| {
         let of_key = raw.get(&uniform(name)).map(|given| match &given.text {
             Text::One(text) => text.clone(),
@@ -306,17 +414,31 @@ fn resolve_all(raw: &BTreeMap<String, Given>, environment: &Environment, problem
         let resolve = |text: &String| placeholder::resolve(text, &look_up);
         let text = match &given.text {
             Text::One(text) => resolve(text).map(Text::One),
-            Text::Many(items) => items.iter().map(resolve).collect::<Result<_, _>>().map(Text::Many),
+            Text::Many(items) => items
+                .iter()
+                .map(resolve)
+                .collect::<Result<_, _>>()
+                .map(Text::Many),
         };
         match text {
             Ok(text) => {
-                resolved.insert(key.clone(), Given { text, origin: given.origin.clone() });
+                resolved.insert(
+                    key.clone(),
+                    Given {
+                        text,
+                        origin: given.origin.clone(),
+                    },
+                );
             }
             Err(error) => {
                 // Keys that nobody reads may refer to whatever the Java server has.
                 if let Some(field) = FIELDS.iter().find(|field| uniform(&field.key) == *key) {
                     let origin = Some(given.origin.clone());
-                    problems.push(Problem { origin, key: field.key.clone(), text: error.to_string() });
+                    problems.push(Problem {
+                        origin,
+                        key: field.key.clone(),
+                        text: error.to_string(),
+                    });
                 }
             }
         }
@@ -326,13 +448,20 @@ fn resolve_all(raw: &BTreeMap<String, Given>, environment: &Environment, problem
 
 /// A variable by its own name, or by the name of the key it sets.
 fn variable(environment: &Environment, name: &str) -> Option<String> {
-    let of_key = || names::environment_names(name).into_iter().find_map(|name| environment.get(&name).map(str::to_owned));
+    let of_key = || {
+        names::environment_names(name)
+            .into_iter()
+            .find_map(|name| environment.get(&name).map(str::to_owned))
+    };
     environment.get(name).map(str::to_owned).or_else(of_key)
 }
 
 /// `-Duser.timezone`. Java's own start script passes it with an unexpanded placeholder, which means nothing when it cannot be resolved.
 fn java_zone(environment: &Environment) -> Option<String> {
-    let (_, zone) = environment.java_properties().into_iter().rfind(|(name, _)| name == "user.timezone")?;
+    let (_, zone) = environment
+        .java_properties()
+        .into_iter()
+        .rfind(|(name, _)| name == "user.timezone")?;
     let zone = placeholder::resolve(&zone, &|name| variable(environment, name)).ok()?;
     (!zone.is_empty()).then_some(zone)
 }

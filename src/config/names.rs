@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 /// The uniform form of one word: letters and digits in lower case. `maxHeartbeatInterval`, `max-heartbeat-interval` and
 /// `MAX_HEARTBEAT_INTERVAL` are one word.
 pub(crate) fn letters(word: &str) -> String {
-    word.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    word.chars()
+        .filter(|letter| letter.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// The uniform form of a whole key. Dots separate the words; other characters do not count.
@@ -27,7 +30,9 @@ pub(crate) fn environment_names(key: &str) -> Vec<String> {
 pub(crate) fn nearest<'a>(key: &str, known: &BTreeMap<String, &'a str>) -> Option<&'a str> {
     let wanted = uniform(key);
     let most = (wanted.chars().count() / 4).clamp(1, 6);
-    let same_end = known.iter().filter(|(name, _)| last_word(name) == last_word(&wanted));
+    let same_end = known
+        .iter()
+        .filter(|(name, _)| last_word(name) == last_word(&wanted));
     known
         .iter()
         .map(|(name, shown)| (distance(&wanted, name), *shown))
@@ -73,7 +78,11 @@ mod tests {
 
     #[test]
     fn relaxed_names_are_one_name() {
-        for key in ["master.max-heartbeat-interval", "master.maxHeartbeatInterval", "MASTER.MAX_HEARTBEAT_INTERVAL"] {
+        for key in [
+            "master.max-heartbeat-interval",
+            "master.maxHeartbeatInterval",
+            "MASTER.MAX_HEARTBEAT_INTERVAL",
+        ] {
             assert_eq!(uniform(key), "master.maxheartbeatinterval");
         }
     }
@@ -89,11 +98,20 @@ mod tests {
 
     #[test]
     fn the_nearest_key_is_found() {
-        let keys = ["master.listen-port", "master.max-heartbeat-interval", "worker.listen-port", "worker.group", "server.port"];
+        let keys = [
+            "master.listen-port",
+            "master.max-heartbeat-interval",
+            "worker.listen-port",
+            "worker.group",
+            "server.port",
+        ];
         let known = keys.iter().map(|key| (uniform(key), *key)).collect();
         let cases = [
             ("master.lisen-port", Some("master.listen-port")),
-            ("master.max-heatbeat-intervall", Some("master.max-heartbeat-interval")),
+            (
+                "master.max-heatbeat-intervall",
+                Some("master.max-heartbeat-interval"),
+            ),
             ("wroker.group", Some("worker.group")),
             ("orca.worker.group", Some("worker.group")),
             ("something.else.entirely", None),

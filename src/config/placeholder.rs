@@ -12,11 +12,18 @@ pub(crate) enum PlaceholderError {
 }
 
 /// Replaces every placeholder. `look_up` answers the raw text of a key or environment variable, which may hold placeholders itself.
-pub(crate) fn resolve(text: &str, look_up: &dyn Fn(&str) -> Option<String>) -> Result<String, PlaceholderError> {
+pub(crate) fn resolve(
+    text: &str,
+    look_up: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, PlaceholderError> {
     resolve_at(text, look_up, 0)
 }
 
-fn resolve_at(text: &str, look_up: &dyn Fn(&str) -> Option<String>, depth: usize) -> Result<String, PlaceholderError> {
+fn resolve_at(
+    text: &str,
+    look_up: &dyn Fn(&str) -> Option<String>,
+    depth: usize,
+) -> Result<String, PlaceholderError> {
     let mut resolved = String::new();
     let mut rest = text;
     while let Some(start) = rest.find("${") {
@@ -34,9 +41,15 @@ fn resolve_at(text: &str, look_up: &dyn Fn(&str) -> Option<String>, depth: usize
     Ok(resolved)
 }
 
-fn value_of(inside: &str, look_up: &dyn Fn(&str) -> Option<String>, depth: usize) -> Result<String, PlaceholderError> {
+fn value_of(
+    inside: &str,
+    look_up: &dyn Fn(&str) -> Option<String>,
+    depth: usize,
+) -> Result<String, PlaceholderError> {
     if depth >= PLACEHOLDER_DEPTH_MAX {
-        return Err(PlaceholderError::Endless { name: inside.to_owned() });
+        return Err(PlaceholderError::Endless {
+            name: inside.to_owned(),
+        });
     }
     let (name, default) = split_default(inside);
     let name = resolve_at(name, look_up, depth + 1)?;
@@ -104,7 +117,10 @@ mod tests {
             ("${B:${C:${D:deep}}}", "deep"),
             ("${${NAME}}", "1"),
             ("${VIA}", "<1>"),
-            ("${B:jdbc:mysql://h:3306/ds?a={b}}", "jdbc:mysql://h:3306/ds?a={b}"),
+            (
+                "${B:jdbc:mysql://h:3306/ds?a={b}}",
+                "jdbc:mysql://h:3306/ds?a={b}",
+            ),
             ("${open", "${open"),
             ("$A {A} $", "$A {A} $"),
             ("é${A}ü", "é1ü"),
@@ -116,9 +132,20 @@ mod tests {
 
     #[test]
     fn what_cannot_be_resolved_is_named() {
-        assert_eq!(resolve("${B}", &look_up), Err(PlaceholderError::Unknown { name: "B".to_owned() }));
-        assert_eq!(resolve("${LOOP}", &look_up), Err(PlaceholderError::Endless { name: "LOOP".to_owned() }));
+        assert_eq!(
+            resolve("${B}", &look_up),
+            Err(PlaceholderError::Unknown { name: "B".to_owned() })
+        );
+        assert_eq!(
+            resolve("${LOOP}", &look_up),
+            Err(PlaceholderError::Endless {
+                name: "LOOP".to_owned()
+            })
+        );
         let deep = "${B:".repeat(100) + &"}".repeat(100);
-        assert!(matches!(resolve(&deep, &look_up), Err(PlaceholderError::Endless { .. })));
+        assert!(matches!(
+            resolve(&deep, &look_up),
+            Err(PlaceholderError::Endless { .. })
+        ));
     }
 }

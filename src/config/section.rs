@@ -25,7 +25,11 @@ pub(crate) trait Section: Sized + Default {
 
 /// The whole key. A section without a prefix has keys that are whole already.
 pub(crate) fn join(prefix: &str, key: &str) -> String {
-    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+    if prefix.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{prefix}.{key}")
+    }
 }
 
 /// Declares a section. Each line is `"key" => field: Type = default;` below the text of the reference page.
@@ -113,7 +117,11 @@ impl fmt::Display for Problem {
 impl Problem {
     /// A problem of a place as a whole.
     pub(crate) fn of(origin: &str, text: impl Into<String>) -> Self {
-        Self { origin: Some(origin.to_owned()), key: String::new(), text: text.into() }
+        Self {
+            origin: Some(origin.to_owned()),
+            key: String::new(),
+            text: text.into(),
+        }
     }
 }
 
@@ -128,19 +136,25 @@ pub(crate) struct Reader {
 impl Reader {
     /// `values` by uniform name.
     pub(crate) fn new(values: BTreeMap<String, Given>, problems: Vec<Problem>) -> Self {
-        Self { values, problems, origins: BTreeMap::new() }
+        Self {
+            values,
+            problems,
+            origins: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn value<T: Setting>(&mut self, prefix: &str, key: &str, default: T) -> T {
         let full = join(prefix, key);
-        let Some(given) = self.values.get(&super::names::uniform(&full)) else { return default };
+        let Some(given) = self.values.get(&super::names::uniform(&full)) else {
+            return default;
+        };
         let (read, shown) = match &given.text {
             Text::One(text) if text.is_empty() && !T::EMPTY_IS_A_VALUE => return default,
             Text::One(text) => (T::parse(text), text.clone()),
             Text::Many(items) => (T::parse_list(items), format!("[{}]", items.join(", "))),
         };
-        self.origins.insert(full.clone(), given.origin.clone());
         if let Some(value) = read {
+            self.origins.insert(full, given.origin.clone());
             return value;
         }
         let shown = if T::SECRET { STARS.to_owned() } else { shown };
@@ -161,18 +175,20 @@ pub(crate) struct Checks<'a> {
 
 impl<'a> Checks<'a> {
     pub(crate) fn new(origins: &'a BTreeMap<String, String>) -> Self {
-        Self { origins, problems: Vec::new() }
+        Self {
+            origins,
+            problems: Vec::new(),
+        }
     }
 
     /// A problem with `key` unless `good`.
     pub(crate) fn that(&mut self, good: bool, key: &str, text: impl Into<String>) {
         if !good {
-            self.problems.push(Problem { origin: self.origins.get(key).cloned(), key: key.to_owned(), text: text.into() });
+            self.problems.push(Problem {
+                origin: self.origins.get(key).cloned(),
+                key: key.to_owned(),
+                text: text.into(),
+            });
         }
-    }
-
-    /// Whether some layer set `key`.
-    pub(crate) fn is_given(&self, key: &str) -> bool {
-        self.origins.contains_key(key)
     }
 }

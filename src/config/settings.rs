@@ -91,7 +91,11 @@ impl Settings {
         self.dispatch.check(checks);
         self.orca_worker.check(checks);
         let jdbc_on_file = self.registry.kind == RegistryType::Jdbc && self.datasource.is_sqlite();
-        checks.that(!jdbc_on_file, "registry.type", "jdbc needs MySQL or MariaDB; with SQLite use embedded");
+        checks.that(
+            !jdbc_on_file,
+            "registry.type",
+            "jdbc needs MySQL or MariaDB; with SQLite use embedded",
+        );
     }
 
     /// Chooses the zone. The first that is set counts; what cannot be understood is a problem.
@@ -105,13 +109,20 @@ impl Settings {
         if let Some((key, name)) = chosen {
             match zone::parse(name) {
                 Some(zone) => self.zone = zone,
-                None => checks.that(false, key, format!("\"{name}\" is not a time zone like UTC, Asia/Shanghai or GMT+08:00")),
+                None => checks.that(
+                    false,
+                    key,
+                    format!("\"{name}\" is not a time zone like UTC, Asia/Shanghai or GMT+08:00"),
+                ),
             }
         }
     }
 
     /// The file of the embedded registry.
     pub(crate) fn registry_path(&self) -> PathBuf {
-        self.orca_registry.path.clone().unwrap_or_else(|| self.orca.data_directory.join("registry.db"))
+        self.orca_registry
+            .path
+            .clone()
+            .unwrap_or_else(|| self.orca.data_directory.join("registry.db"))
     }
 }

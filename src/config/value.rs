@@ -56,7 +56,11 @@ impl Setting for Secret {
     }
 
     fn show(&self) -> String {
-        if self.0.is_empty() { String::new() } else { STARS.to_owned() }
+        if self.0.is_empty() {
+            String::new()
+        } else {
+            STARS.to_owned()
+        }
     }
 }
 
@@ -81,7 +85,8 @@ impl std::fmt::Debug for DatabaseUrl {
 }
 
 impl Setting for DatabaseUrl {
-    const EXPECTED: &'static str = "an address like jdbc:mysql://host:3306/dolphinscheduler or jdbc:sqlite:file";
+    const EXPECTED: &'static str =
+        "an address like jdbc:mysql://host:3306/dolphinscheduler or jdbc:sqlite:file";
 
     fn parse(text: &str) -> Option<Self> {
         Some(Self(text.trim().to_owned()))
@@ -97,16 +102,25 @@ fn mask_url(url: &str) -> String {
     let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
     let mut shown = match address.split_once("://") {
         Some((scheme, rest)) => {
-            let (authority, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
-            let authority = authority.rsplit_once('@').map_or(authority.to_owned(), |(_, host)| format!("{STARS}@{host}"));
-            path.map_or_else(|| format!("{scheme}://{authority}"), |path| format!("{scheme}://{authority}/{path}"))
+            let (authority, path) = rest
+                .split_once('/')
+                .map_or((rest, None), |(host, path)| (host, Some(path)));
+            let authority = authority
+                .rsplit_once('@')
+                .map_or(authority.to_owned(), |(_, host)| format!("{STARS}@{host}"));
+            path.map_or_else(
+                || format!("{scheme}://{authority}"),
+                |path| format!("{scheme}://{authority}/{path}"),
+            )
         }
         None => address.to_owned(),
     };
     if url.contains('?') {
         let secret = ["password", "pwd", "secret", "user", "token"];
         let parts = parameters.split('&').map(|part| match part.split_once('=') {
-            Some((name, _)) if secret.iter().any(|word| name.to_lowercase().contains(word)) => format!("{name}={STARS}"),
+            Some((name, _)) if secret.iter().any(|word| name.to_lowercase().contains(word)) => {
+                format!("{name}={STARS}")
+            }
             _ => part.to_owned(),
         });
         shown = format!("{shown}?{}", parts.collect::<Vec<_>>().join("&"));
@@ -163,7 +177,11 @@ impl Setting for Share {
     const EXPECTED: &'static str = "a share from 0 to 1, like 0.8";
 
     fn parse(text: &str) -> Option<Self> {
-        text.trim().parse().ok().filter(|share| (0.0..=1.0).contains(share)).map(Self)
+        text.trim()
+            .parse()
+            .ok()
+            .filter(|share| (0.0..=1.0).contains(share))
+            .map(Self)
     }
 
     fn show(&self) -> String {
@@ -189,7 +207,8 @@ impl Setting for bool {
 }
 
 impl Setting for Duration {
-    const EXPECTED: &'static str = "a duration like 10s, 5m, 250ms, 0d or PT10S (a bare number counts milliseconds)";
+    const EXPECTED: &'static str =
+        "a duration like 10s, 5m, 250ms, 0d or PT10S (a bare number counts milliseconds)";
 
     fn parse(text: &str) -> Option<Self> {
         duration::parse(text)
@@ -226,7 +245,11 @@ impl<T: Setting> Setting for Option<T> {
     const EMPTY_IS_A_VALUE: bool = true;
 
     fn parse(text: &str) -> Option<Self> {
-        if text.is_empty() { Some(None) } else { T::parse(text).map(Some) }
+        if text.is_empty() {
+            Some(None)
+        } else {
+            T::parse(text).map(Some)
+        }
     }
 
     fn show(&self) -> String {
@@ -239,7 +262,13 @@ impl Setting for Vec<String> {
     const EMPTY_IS_A_VALUE: bool = true;
 
     fn parse(text: &str) -> Option<Self> {
-        Some(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+        Some(
+            text.split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        )
     }
 
     fn show(&self) -> String {
@@ -284,11 +313,17 @@ mod tests {
     fn credentials_in_an_address_are_stars() {
         let cases = [
             ("jdbc:mysql://h:3306/ds", "jdbc:mysql://h:3306/ds"),
-            ("jdbc:mysql://h/ds?user=me&password=p1&useSSL=false", "jdbc:mysql://h/ds?user=******&password=******&useSSL=false"),
+            (
+                "jdbc:mysql://h/ds?user=me&password=p1&useSSL=false",
+                "jdbc:mysql://h/ds?user=******&password=******&useSSL=false",
+            ),
             ("mysql://me:p@2@h:1/ds", "mysql://******@h:1/ds"),
             ("jdbc:sqlite:/var/lib/orca.db", "jdbc:sqlite:/var/lib/orca.db"),
             ("mysql://me:p2@h", "mysql://******@h"),
-            ("jdbc:mysql://h/ds?trustCertificateKeyStorePassword=p3", "jdbc:mysql://h/ds?trustCertificateKeyStorePassword=******"),
+            (
+                "jdbc:mysql://h/ds?trustCertificateKeyStorePassword=p3",
+                "jdbc:mysql://h/ds?trustCertificateKeyStorePassword=******",
+            ),
         ];
         for (url, shown) in cases {
             assert_eq!(DatabaseUrl::new(url).show(), shown);
@@ -299,14 +334,26 @@ mod tests {
 
     #[test]
     fn booleans_take_the_words_of_spring() {
-        for (text, value) in [("TRUE", Some(true)), ("on", Some(true)), ("No", Some(false)), ("0", Some(false)), ("maybe", None)] {
+        for (text, value) in [
+            ("TRUE", Some(true)),
+            ("on", Some(true)),
+            ("No", Some(false)),
+            ("0", Some(false)),
+            ("maybe", None),
+        ] {
             assert_eq!(bool::parse(text), value, "{text}");
         }
     }
 
     #[test]
     fn ports_and_shares_have_bounds() {
-        assert_eq!((Port::parse("0"), Port::parse("65536"), Port::parse("65535")), (None, None, Some(Port(65535))));
-        assert_eq!((Share::parse("1.1"), Share::parse("NaN"), Share::parse("1")), (None, None, Some(Share(1.0))));
+        assert_eq!(
+            (Port::parse("0"), Port::parse("65536"), Port::parse("65535")),
+            (None, None, Some(Port(65535)))
+        );
+        assert_eq!(
+            (Share::parse("1.1"), Share::parse("NaN"), Share::parse("1")),
+            (None, None, Some(Share(1.0)))
+        );
     }
 }

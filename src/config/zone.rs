@@ -14,14 +14,22 @@ const SHORT_NAMES: [(&str, &str); 6] = [
 
 pub(crate) fn parse(name: &str) -> Option<Tz> {
     let name = name.trim();
-    let long = SHORT_NAMES.into_iter().find_map(|(short, long)| (short == name).then_some(long));
-    long.unwrap_or(name).parse().ok().or_else(|| whole_hour_offset(name))
+    let long = SHORT_NAMES
+        .into_iter()
+        .find_map(|(short, long)| (short == name).then_some(long));
+    long.unwrap_or(name)
+        .parse()
+        .ok()
+        .or_else(|| whole_hour_offset(name))
 }
 
 /// `GMT+8`, `UTC+08:00`, `+08:00`. The names of the fixed zones have the opposite sign: `Etc/GMT-8` is eight hours ahead of UTC.
 /// Offsets with minutes have no such name and are refused.
 fn whole_hour_offset(name: &str) -> Option<Tz> {
-    let offset = ["GMT", "UTC", "UT"].into_iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+    let offset = ["GMT", "UTC", "UT"]
+        .into_iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .unwrap_or(name);
     let (opposite, digits) = match offset.split_at_checked(1)? {
         ("+", digits) => ('-', digits),
         ("-", digits) => ('+', digits),

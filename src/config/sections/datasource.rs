@@ -20,7 +20,12 @@ impl Datasource {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
         let url = self.url.reveal();
         let key = "spring.datasource.url";
-        let scheme = url.strip_prefix("jdbc:").unwrap_or(url).split(':').next().unwrap_or_default();
+        let scheme = url
+            .strip_prefix("jdbc:")
+            .unwrap_or(url)
+            .split(':')
+            .next()
+            .unwrap_or_default();
         match scheme {
             "mysql" | "mariadb" | "sqlite" => {}
             "postgresql" => checks.that(

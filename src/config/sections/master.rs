@@ -92,22 +92,58 @@ impl Master {
         let key = |name: &str| format!("master.{name}");
         if let Some(address) = &self.address {
             let good = crate::address::split(address).is_some();
-            checks.that(good, &key("master-address"), format!("\"{address}\" must look like host:port, an IPv6 host in brackets"));
+            checks.that(
+                good,
+                &key("master-address"),
+                format!("\"{address}\" must look like host:port, an IPv6 host in brackets"),
+            );
         }
         let refresh = self.worker_group_refresh_interval >= Duration::from_secs(10);
-        checks.that(refresh, &key("worker-group-refresh-interval"), "must be at least 10s");
-        let threads = self.workflow_threads.is_none_or(|threads| (1..=crate::limits::WORKFLOW_THREADS_MAX).contains(&threads));
+        checks.that(
+            refresh,
+            &key("worker-group-refresh-interval"),
+            "must be at least 10s",
+        );
+        let threads = self
+            .workflow_threads
+            .is_none_or(|threads| (1..=crate::limits::WORKFLOW_THREADS_MAX).contains(&threads));
         let most = crate::limits::WORKFLOW_THREADS_MAX;
-        checks.that(threads, &key("workflow-event-bus-fire-thread-count"), format!("must be from 1 to {most}"));
+        checks.that(
+            threads,
+            &key("workflow-event-bus-fire-thread-count"),
+            format!("must be from 1 to {most}"),
+        );
         if self.dispatch_timeout_enabled {
-            above_zero(checks, &key("task-dispatch-policy.max-task-dispatch-duration"), self.max_task_dispatch_duration);
+            above_zero(
+                checks,
+                &key("task-dispatch-policy.max-task-dispatch-duration"),
+                self.max_task_dispatch_duration,
+            );
         }
-        checks.that(self.id_step > 0, &key("command-fetch-strategy.config.id-step"), "must be 1 or more");
-        checks.that(self.fetch_size > 0, &key("command-fetch-strategy.config.fetch-size"), "must be 1 or more");
-        let weights = [self.cpu_usage_weight, self.memory_usage_weight, self.slot_usage_weight];
-        let sum = weights.iter().fold(0_u32, |sum, weight| sum.saturating_add(*weight));
+        checks.that(
+            self.id_step > 0,
+            &key("command-fetch-strategy.config.id-step"),
+            "must be 1 or more",
+        );
+        checks.that(
+            self.fetch_size > 0,
+            &key("command-fetch-strategy.config.fetch-size"),
+            "must be 1 or more",
+        );
+        let weights = [
+            self.cpu_usage_weight,
+            self.memory_usage_weight,
+            self.slot_usage_weight,
+        ];
+        let sum = weights
+            .iter()
+            .fold(0_u32, |sum, weight| sum.saturating_add(*weight));
         let prefix = key("worker-load-balancer-configuration-properties.dynamic-weight-config-properties");
-        checks.that(sum == 100, &prefix, format!("the three weights must sum to 100, not {sum}"));
+        checks.that(
+            sum == 100,
+            &prefix,
+            format!("the three weights must sum to 100, not {sum}"),
+        );
     }
 }
 
@@ -115,8 +151,20 @@ impl MasterLoadProtection {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
         let key = |name: &str| format!("master.server-load-protection.{name}");
         let some = self.max_concurrent_workflow_instances > 0;
-        checks.that(some, &key("max-concurrent-workflow-instances"), "must be 1 or more");
-        off_or_a_minute(checks, &key("max-workflow-instance-runtime"), self.max_workflow_instance_runtime);
-        off_or_a_minute(checks, &key("max-task-instance-runtime"), self.max_task_instance_runtime);
+        checks.that(
+            some,
+            &key("max-concurrent-workflow-instances"),
+            "must be 1 or more",
+        );
+        off_or_a_minute(
+            checks,
+            &key("max-workflow-instance-runtime"),
+            self.max_workflow_instance_runtime,
+        );
+        off_or_a_minute(
+            checks,
+            &key("max-task-instance-runtime"),
+            self.max_task_instance_runtime,
+        );
     }
 }

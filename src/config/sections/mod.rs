@@ -17,5 +17,9 @@ fn above_zero(checks: &mut Checks<'_>, key: &str, duration: Duration) {
 
 /// Shared rule of the run-time limits: off, or whole minutes.
 fn off_or_a_minute(checks: &mut Checks<'_>, key: &str, duration: Duration) {
-    checks.that(duration.is_zero() || duration >= Duration::from_secs(60), key, "must be 0 (off) or at least 1m");
+    checks.that(
+        duration.is_zero() || duration >= Duration::from_secs(60),
+        key,
+        "must be 0 (off) or at least 1m",
+    );
 }

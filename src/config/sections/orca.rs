@@ -76,28 +76,52 @@ section! {
 
 impl Orca {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
-        checks.that(!self.data_directory.as_os_str().is_empty(), "orca.data-directory", "must name a folder");
+        checks.that(
+            !self.data_directory.as_os_str().is_empty(),
+            "orca.data-directory",
+            "must name a folder",
+        );
         let filter = crate::logging::check_filter(&self.log_filter);
-        checks.that(filter.is_ok(), "orca.log.filter", filter.err().unwrap_or_default());
+        checks.that(
+            filter.is_ok(),
+            "orca.log.filter",
+            filter.err().unwrap_or_default(),
+        );
     }
 }
 
 impl Database {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
         let most = limits::POOL_SIZE_MAX;
-        checks.that((2..=most).contains(&self.pool_size), "orca.database.pool-size", format!("must be from 2 to {most}"));
+        checks.that(
+            (2..=most).contains(&self.pool_size),
+            "orca.database.pool-size",
+            format!("must be from 2 to {most}"),
+        );
         let commits = self.commits_in_flight > 0 && self.commits_in_flight < self.pool_size;
-        checks.that(commits, "orca.database.commits-in-flight", "must be at least 1 and less than orca.database.pool-size");
+        checks.that(
+            commits,
+            "orca.database.commits-in-flight",
+            "must be at least 1 and less than orca.database.pool-size",
+        );
         above_zero(checks, "orca.database.connect-timeout", self.connect_timeout);
         let whole = self.idle_transaction_timeout.subsec_nanos() == 0;
-        checks.that(whole, "orca.database.idle-transaction-timeout", "must be whole seconds");
+        checks.that(
+            whole,
+            "orca.database.idle-transaction-timeout",
+            "must be whole seconds",
+        );
     }
 }
 
 impl Intake {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
         let most = limits::INTAKE_BATCH_LEN_MAX;
-        checks.that((1..=most).contains(&self.batch_len), "orca.intake.batch-size", format!("must be from 1 to {most}"));
+        checks.that(
+            (1..=most).contains(&self.batch_len),
+            "orca.intake.batch-size",
+            format!("must be from 1 to {most}"),
+        );
         above_zero(checks, "orca.intake.poll-interval", self.poll_interval);
     }
 }

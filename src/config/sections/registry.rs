@@ -71,7 +71,12 @@ impl RegistryChoice {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
         if self.kind == RegistryType::Jdbc {
             let prefix = "registry";
-            session(checks, prefix, self.session_timeout, self.heartbeat_refresh_interval);
+            session(
+                checks,
+                prefix,
+                self.session_timeout,
+                self.heartbeat_refresh_interval,
+            );
         }
     }
 }
@@ -79,24 +84,47 @@ impl RegistryChoice {
 impl Zookeeper {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
         let key = |name: &str| format!("registry.zookeeper.{name}");
-        let is_name = self.namespace.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        checks.that(is_name, &key("namespace"), "must be a name like dolphinscheduler, without a slash at either end");
+        let is_name = self
+            .namespace
+            .split('/')
+            .all(|part| !matches!(part, "" | "." | ".."));
+        checks.that(
+            is_name,
+            &key("namespace"),
+            "must be a name like dolphinscheduler, without a slash at either end",
+        );
         let hosts = self.connect_string.split('/').next().unwrap_or_default();
         let are_hosts = hosts.split(',').all(|host| is_host_and_port(host.trim()));
-        checks.that(are_hosts, &key("connect-string"), "must look like host:2181 or host1:2181,host2:2181/chroot");
+        checks.that(
+            are_hosts,
+            &key("connect-string"),
+            "must look like host:2181 or host1:2181,host2:2181/chroot",
+        );
         above_zero(checks, &key("session-timeout"), self.session_timeout);
         above_zero(checks, &key("connection-timeout"), self.connection_timeout);
         above_zero(checks, &key("block-until-connected"), self.block_until_connected);
-        let digest = self.digest.as_ref().is_none_or(|digest| digest.reveal().contains(':'));
+        let digest = self
+            .digest
+            .as_ref()
+            .is_none_or(|digest| digest.reveal().contains(':'));
         checks.that(digest, &key("digest"), "must look like user:password");
     }
 }
 
 impl OrcaRegistry {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
-        session(checks, "orca.registry", self.session_timeout, self.heartbeat_refresh_interval);
+        session(
+            checks,
+            "orca.registry",
+            self.session_timeout,
+            self.heartbeat_refresh_interval,
+        );
         above_zero(checks, "orca.registry.poll-interval", self.poll_interval);
-        above_zero(checks, "orca.registry.jdbc-poll-interval", self.jdbc_poll_interval);
+        above_zero(
+            checks,
+            "orca.registry.jdbc-poll-interval",
+            self.jdbc_poll_interval,
+        );
     }
 }
 
@@ -104,7 +132,11 @@ impl OrcaRegistry {
 fn session(checks: &mut Checks<'_>, prefix: &str, timeout: Duration, refresh: Duration) {
     above_zero(checks, &format!("{prefix}.heartbeat-refresh-interval"), refresh);
     let text = format!("must be at least three times {prefix}.heartbeat-refresh-interval");
-    checks.that(timeout >= refresh.saturating_mul(3), &format!("{prefix}.session-timeout"), text);
+    checks.that(
+        timeout >= refresh.saturating_mul(3),
+        &format!("{prefix}.session-timeout"),
+        text,
+    );
 }
 
 /// The port may be left out; ZooKeeper's is 2181.

@@ -75,19 +75,39 @@ impl Worker {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
         if let Some(address) = &self.address {
             let good = crate::address::split(address).is_some();
-            checks.that(good, "worker.worker-address", format!("\"{address}\" must look like host:port, an IPv6 host in brackets"));
+            checks.that(
+                good,
+                "worker.worker-address",
+                format!("\"{address}\" must look like host:port, an IPv6 host in brackets"),
+            );
         }
         let most = orca_worker::limits::EXECUTION_SLOTS_MAX;
         let slots = (1..=most).contains(&self.execution_slots);
-        checks.that(slots, "worker.physical-task-config.task-executor-thread-size", format!("must be from 1 to {most}"));
-        above_zero(checks, "worker.max-heartbeat-interval", self.max_heartbeat_interval);
+        checks.that(
+            slots,
+            "worker.physical-task-config.task-executor-thread-size",
+            format!("must be from 1 to {most}"),
+        );
+        above_zero(
+            checks,
+            "worker.max-heartbeat-interval",
+            self.max_heartbeat_interval,
+        );
         checks.that(self.host_weight > 0, "worker.host-weight", "must be 1 or more");
-        checks.that(!self.group.trim().is_empty(), "worker.group", "must be the name of a worker group");
+        checks.that(
+            !self.group.trim().is_empty(),
+            "worker.group",
+            "must be the name of a worker group",
+        );
     }
 }
 
 impl OrcaWorker {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
-        above_zero(checks, "orca.worker.event-resend-interval", self.event_resend_interval);
+        above_zero(
+            checks,
+            "orca.worker.event-resend-interval",
+            self.event_resend_interval,
+        );
     }
 }
