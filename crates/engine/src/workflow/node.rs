@@ -111,6 +111,8 @@ pub struct Attempt {
     pub(crate) incoming: Option<String>,
     /// When the dispatch call went out, by our clock.
     pub(crate) sent_at: Option<Millis>,
+    /// The dispatch call is out and has not been answered in any way.
+    pub(crate) call_open: bool,
     /// Refused dispatch calls.
     pub(crate) failures: u32,
     /// It is to be killed: by a stop, a time-out or the failure strategy.

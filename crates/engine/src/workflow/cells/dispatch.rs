@@ -58,7 +58,9 @@ impl Draft<'_> {
                     ..TaskChange::default()
                 };
                 self.update_row(node, change);
-                self.node_mut(node).attempt.sent_at = Some(self.now);
+                let now = self.now;
+                let attempt = &mut self.node_mut(node).attempt;
+                (attempt.sent_at, attempt.call_open) = (Some(now), true);
                 self.set_stage(node, Stage::Sent);
                 let (task_instance_id, host) = (self.id(node), host.to_owned());
                 self.effect(Effect::SendDispatch {
@@ -116,7 +118,8 @@ impl Draft<'_> {
     fn take_back(&mut self, node: NodeId, reason: &str) {
         let attempt = &mut self.node_mut(node).attempt;
         attempt.failures = attempt.failures.saturating_add(1);
-        (attempt.sent_at, attempt.doubt_since, attempt.worker_gone) = (None, None, false);
+        (attempt.sent_at, attempt.doubt_since) = (None, None);
+        (attempt.worker_gone, attempt.call_open) = (false, false);
         let (failures, kill_wanted) = (attempt.failures, attempt.kill_wanted);
         let change = TaskChange {
             state: Some(TaskState::SubmittedSuccess),
@@ -149,8 +152,9 @@ impl Draft<'_> {
                 self.doubt(node);
                 Ok(Verdict::Done)
             }
-            Stage::Doubtful if self.node(node).attempt.worker_gone => {
-                self.replace_attempt(node, "its worker is gone and never confirmed it");
+            // Its worker was lost meanwhile. What was sent may have reached the process that answers there now.
+            Stage::Doubtful if self.node(node).attempt.call_open => {
+                self.doubt(node);
                 Ok(Verdict::Done)
             }
             Stage::Doubtful => Ok(Verdict::Nothing("the worker is being asked already")),
@@ -178,7 +182,7 @@ impl Draft<'_> {
         }
         self.set_stage(node, if running { Stage::Running } else { Stage::Held });
         let attempt = &mut self.node_mut(node).attempt;
-        (attempt.doubt_since, attempt.worker_gone) = (None, false);
+        (attempt.doubt_since, attempt.worker_gone, attempt.call_open) = (None, false, false);
         if attempt.kill_wanted {
             self.send_kill(node);
         } else if self.state() == WorkflowState::ReadyPause {
@@ -189,7 +193,9 @@ impl Draft<'_> {
     /// Begins to ask the worker whether it has the attempt.
     pub(in crate::workflow) fn doubt(&mut self, node: NodeId) {
         self.set_stage(node, Stage::Doubtful);
-        self.node_mut(node).attempt.doubt_since = Some(self.now);
+        let now = self.now;
+        let attempt = &mut self.node_mut(node).attempt;
+        (attempt.doubt_since, attempt.call_open) = (Some(now), false);
         self.ask(node);
     }
 

@@ -52,9 +52,11 @@ impl Draft<'_> {
         }
     }
 
+    /// Nothing that was sent can still be on its way: the call itself has been answered, or given up, for long enough.
     fn bound_is_over(&self, node: NodeId) -> bool {
-        let since = self.node(node).attempt.doubt_since.unwrap_or(self.now);
-        self.now.since(since) >= self.base.rules.doubt_bound_ms
+        let attempt = &self.node(node).attempt;
+        let since = attempt.doubt_since.unwrap_or(self.now);
+        !attempt.call_open && self.now.since(since) >= self.base.rules.doubt_bound_ms
     }
 
     pub(in crate::workflow) fn on_probe_due(&mut self, node: NodeId) -> Verdict {
@@ -111,6 +113,10 @@ impl Draft<'_> {
                 if self.row(node).state != TaskState::Dispatch {
                     return self.replace_attempt(node, "its worker does not have it any more");
                 }
+                self.note(
+                    node,
+                    "is not at its worker, or not yet; it is asked for until the bound".to_owned(),
+                );
                 self.doubt(node);
             }
             None => self.ask_later(node),
@@ -162,7 +168,10 @@ impl Draft<'_> {
             Stage::Sent => {
                 self.note(node, "was being sent to a worker that is gone".to_owned());
                 self.doubt(node);
+                self.node_mut(node).attempt.call_open = true;
             }
+            // The call may still reach whatever answers at that address.
+            Stage::Doubtful if self.node(node).attempt.call_open => {}
             Stage::Doubtful => self.replace_attempt(node, "its worker is gone and never confirmed it"),
             Stage::Held | Stage::Running | Stage::TakingOver if self.base.rules.take_over_on_worker_loss => {
                 self.set_stage(node, Stage::TakingOver);

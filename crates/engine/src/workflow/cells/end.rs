@@ -101,7 +101,7 @@ impl Draft<'_> {
             self.note(node, format!("is gone ({reason}) and counts as killed"));
             return self.close_killed(node, self.now);
         }
-        self.note(node, format!("is started anew: {reason}"));
+        self.note(node, format!("is replaced by a new attempt: {reason}"));
         let fresh = rows::recovered(self.row(node), self.now);
         self.supersede(node, Some(TaskState::NeedFaultTolerance), fresh);
         self.start_attempt(node);

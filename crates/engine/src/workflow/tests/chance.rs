@@ -68,8 +68,14 @@ const CALM: Troubles = Troubles {
     operators: false,
 };
 
+/// Worlds per test; the environment may ask for more.
+fn cases() -> u32 {
+    let asked = std::env::var_os("PROPTEST_CASES").and_then(|text| text.to_str()?.parse().ok());
+    asked.unwrap_or(150)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_graph_comes_to_one_end(seed in any::<u64>()) {

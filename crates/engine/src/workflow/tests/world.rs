@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 /// The largest number of happenings before a run counts as stuck.
 const HAPPENINGS_MAX: usize = 20_000;
+/// Lost workers and masters of one run, so that it comes to an end.
+const TROUBLES_MAX: u32 = 8;
 const HOSTS: [&str; 2] = ["w1:1234", "w2:1234"];
 
 pub(super) struct Chance(u64);
@@ -81,6 +83,7 @@ enum Call {
 pub(super) struct World {
     pub(super) chance: Chance,
     troubles: Troubles,
+    troubles_left: u32,
     definition: Arc<DefinitionSnapshot>,
     rules: Arc<Rules>,
     pub(super) machine: WorkflowMachine,
@@ -112,6 +115,7 @@ impl World {
         Self {
             chance: Chance::new(seed),
             troubles,
+            troubles_left: TROUBLES_MAX,
             definition,
             rules,
             machine,
@@ -160,13 +164,18 @@ impl World {
     }
 
     fn trouble(&mut self) {
-        if self.troubles.lost_workers && self.chance.one_in(120) {
+        if self.troubles_left == 0 {
+            return;
+        }
+        if self.troubles.lost_workers && self.chance.one_in(40) {
+            self.troubles_left -= 1;
             self.lose_worker();
         }
-        if self.troubles.lost_masters && self.chance.one_in(150) {
+        if self.troubles.lost_masters && self.chance.one_in(40) {
+            self.troubles_left = self.troubles_left.saturating_sub(1);
             self.lose_master();
         }
-        if self.troubles.operators && self.chance.one_in(200) {
+        if self.troubles.operators && self.chance.one_in(100) {
             let stop = self.chance.one_in(2);
             self.inbox.push_back(if stop {
                 Event::StopRequested
@@ -336,7 +345,8 @@ impl World {
             }
             Call::Kill { id, host } => {
                 let queued = self.has(id, &host);
-                if queued {
+                let arrives = !unheard || self.chance.one_in(2);
+                if queued && arrives {
                     self.end(id, ExecutorEventKind::Killed { end_time: self.now });
                 }
                 let queued = (!unheard).then_some(queued);
@@ -348,7 +358,8 @@ impl World {
             }
             Call::TakeOver { id, host } => {
                 let taken = self.has(id, &host);
-                if let Some(executor) = self.executors.get_mut(&id).filter(|_| taken) {
+                let arrives = taken && (!unheard || self.chance.one_in(2));
+                if let Some(executor) = self.executors.get_mut(&id).filter(|_| arrives) {
                     executor.term = self.term;
                 }
                 let taken = (!unheard).then_some(taken);
@@ -443,6 +454,9 @@ impl World {
         let Some(&id) = ids.get(self.chance.below(ids.len())) else {
             return;
         };
+        if self.chance.below(3) > 0 {
+            return;
+        }
         let (end_time, fails) = (self.now, self.chance.one_in(4));
         if self.executors[&id].reports.is_empty() && self.chance.one_in(3) {
             let running = ExecutorEventKind::Running {
@@ -510,8 +524,11 @@ impl World {
     fn lose_worker(&mut self) {
         let host = HOSTS[self.chance.below(HOSTS.len())];
         self.executors.retain(|_, executor| executor.host != host);
+        // A call that has not connected yet reaches the new process.
+        let reconnects = self.chance.one_in(2);
         let (kept, cut): (Vec<Call>, Vec<Call>) = self.calls.drain(..).partition(|call| match call {
-            Call::Dispatch { host: there, .. } | Call::Late { host: there, .. } => *there != host,
+            Call::Dispatch { host: there, .. } => *there != host || reconnects,
+            Call::Late { host: there, .. } => *there != host,
             Call::Kill { .. } | Call::TakeOver { .. } | Call::Probe { .. } => true,
         });
         self.calls = kept;
@@ -559,10 +576,5 @@ impl World {
             .collect();
         let (definition, rules) = (self.definition.clone(), self.rules.clone());
         self.machine = WorkflowMachine::new(definition, self.instance.clone(), rows, rules).unwrap();
-        self.find_gone_workers();
     }
-
-    /// The new master's registry shows which workers were lost before its time: here none of those that are named is gone, since a
-    /// process answers at each address.
-    fn find_gone_workers(&mut self) {}
 }
