@@ -48,6 +48,19 @@ impl TaskEvent {
         }
     }
 
+    /// For people.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Dispatched => "dispatched",
+            Self::Running { .. } => "running",
+            Self::RuntimeContextChanged { .. } => "runtime context changed",
+            Self::Succeeded { .. } => "success",
+            Self::Failed { .. } => "failure",
+            Self::Killed { .. } => "killed",
+        }
+    }
+
     const fn is_terminal(&self) -> bool {
         matches!(
             self,

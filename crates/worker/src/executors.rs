@@ -226,13 +226,7 @@ impl Executors {
     pub fn kill(&self, task_instance_id: i32, now: Tick) -> bool {
         let mut table = self.lock();
         if let Some(task) = table.tasks.get(&task_instance_id) {
-            task.stop.send_if_modified(|stop| {
-                let first = *stop == Stop::No;
-                if first {
-                    *stop = Stop::Kill;
-                }
-                first
-            });
+            task.stop_with(Stop::Kill);
             return true;
         }
         table.killed.insert(task_instance_id, (), now);
@@ -276,11 +270,10 @@ impl Executors {
         self.lock().tasks.values().map(Task::listed).collect()
     }
 
-    /// Held slots of all slots, 0 to 1.
+    /// Tasks that are not finalised; each holds a slot.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "both are far below 2^52")]
-    pub fn slot_usage(&self) -> f64 {
-        self.lock().tasks.len() as f64 / self.slots as f64
+    pub fn held_slots(&self) -> usize {
+        self.lock().tasks.len()
     }
 
     /// Tasks whose processes may still run.
@@ -298,25 +291,35 @@ impl Executors {
         self.lock().stopping = true;
     }
 
-    /// The worker is going away: all tasks are ended at once and no event leaves any more.
-    pub fn abandon_all(&self) {
+    /// The worker is going away: all tasks are ended and no event is taken or sent any more.
+    pub fn end_all(&self, how: Stop) {
         let mut table = self.lock();
         table.stopping = true;
         table.silent = true;
         for task in table.tasks.values() {
-            task.stop.send_replace(Stop::Abandon);
+            task.stop_with(how);
             task.wake.notify_one();
         }
     }
 
     /// Waits until every task is finalised.
     pub async fn wait_until_empty(&self) {
+        self.wait_until(|tasks| tasks.is_empty()).await;
+    }
+
+    /// Waits until the end of every task that has ended is acknowledged.
+    pub async fn wait_until_reported(&self) {
+        self.wait_until(|tasks| !tasks.values().any(|task| task.queue.has_ended()))
+            .await;
+    }
+
+    async fn wait_until(&self, holds: impl Fn(&BTreeMap<i32, Task>) -> bool) {
         loop {
             let freed = self.freed.notified();
             tokio::pin!(freed);
             // Registered before the look, so that a task that goes in between is not missed.
             freed.as_mut().enable();
-            if self.lock().tasks.is_empty() {
+            if holds(&self.lock().tasks) {
                 return;
             }
             freed.await;
@@ -363,6 +366,16 @@ impl Table {
 }
 
 impl Task {
+    fn stop_with(&self, how: Stop) {
+        self.stop.send_if_modified(|stop| {
+            let is_stronger = *stop < how;
+            if is_stronger {
+                *stop = how;
+            }
+            is_stronger
+        });
+    }
+
     const fn workflow_instance_id(&self) -> i32 {
         self.dispatch.workflow_instance_id
     }

@@ -51,7 +51,7 @@ fn a_slot_is_held_until_the_end_is_acknowledged() {
     end(&executors, 1);
     assert_eq!(executors.running(), 0);
     assert_eq!(refusal(&executors, dispatch(2)), Refusal::NoFreeSlot);
-    assert!((executors.slot_usage() - 1.0).abs() < f64::EPSILON);
+    assert_eq!(executors.held_slots(), 1);
     executors.acknowledge(1, ExecutorEventType::Failed, Tick(1));
     assert_eq!(executors.next(1, Tick(1)), Next::Gone);
     admit(&executors, dispatch(2)).unwrap();
@@ -89,7 +89,7 @@ fn a_kill_reaches_the_task_and_does_not_undo_an_abandonment() {
     let admitted = admit(&executors, dispatch(1)).unwrap();
     assert!(executors.kill(1, Tick(0)));
     assert_eq!(*admitted.stop.borrow(), Stop::Kill);
-    executors.abandon_all();
+    executors.end_all(Stop::Abandon);
     assert!(executors.kill(1, Tick(0)));
     assert_eq!(*admitted.stop.borrow(), Stop::Abandon);
 }
@@ -154,7 +154,7 @@ fn a_task_without_an_owner_waits_for_one() {
 fn a_worker_that_goes_away_accepts_and_tells_nothing() {
     let executors = Executors::new(9, RESEND_MS);
     let admitted = admit(&executors, dispatch(1)).unwrap();
-    executors.abandon_all();
+    executors.end_all(Stop::Abandon);
     assert_eq!(*admitted.stop.borrow(), Stop::Abandon);
     end(&executors, 1);
     assert_eq!(executors.next(1, Tick(0)), Next::Wait);

@@ -5,13 +5,26 @@
 //! workflows, the database, and the environment of the process (settings come from the caller).
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod error;
 pub mod events;
 pub mod executors;
 pub mod limits;
 pub mod log_service;
+pub mod membership;
+pub mod operator;
 pub mod process;
 mod remembered;
-pub mod settings;
+pub mod reporter;
+mod run;
+mod server;
+mod service;
+mod settings;
+pub mod stub;
 pub mod task;
 
-pub use settings::{LoadProtection, TaskSettings};
+pub use error::{Error, ErrorClass};
+pub use orca_registry::heartbeat::LoadProtection;
+pub use run::{Worker, run};
+pub use service::{Ending, Service};
+pub use settings::{TaskSettings, WorkerSettings};
+pub use stub::{StubCounters, StubSettings, StubWorker};

@@ -59,3 +59,16 @@ pub const LOG_DOWNLOAD_LEN_MAX: u64 = 256 * 1024 * 1024;
 
 /// How long an orderly stop waits for open answers before it closes the connections.
 pub const SERVER_DRAIN: Duration = Duration::from_secs(2);
+
+/// How long a stopping worker waits until its masters have acknowledged the ends of tasks that ended before.
+pub const STOP_REPORT_WAIT: Duration = Duration::from_secs(2);
+
+/// Calls of one task that may be open at a time. One per event type is the rule; resends only come on top when the
+/// resend interval is set below the call time-out.
+pub const REPORT_CALLS_OPEN_MAX: usize = 4;
+
+/// How long leaving the registry may take; after that the session is left to its time-out.
+pub const LEAVE_WAIT: Duration = Duration::from_secs(3);
+
+/// How long the end of all task processes may take after they were told, beyond the patience of the settings.
+pub const END_ALL_WAIT: Duration = Duration::from_secs(10);

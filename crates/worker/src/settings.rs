@@ -2,28 +2,71 @@
 
 use crate::limits;
 use chrono_tz::Tz;
+use orca_registry::RegistrySettings;
+use orca_registry::heartbeat::LoadProtection;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// When a worker calls itself BUSY (`WorkerServerLoadProtection`): shares of 1, compared strictly.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LoadProtection {
-    pub enabled: bool,
-    pub system_cpu_max: f64,
-    pub process_cpu_max: f64,
-    pub system_memory_max: f64,
-    pub disk_max: f64,
+/// One worker.
+#[derive(Clone, Debug)]
+pub struct WorkerSettings {
+    /// The address to listen on; all by default.
+    pub listen_host: String,
+    /// `worker.listen-port`; 0 takes a free one.
+    pub listen_port: u16,
+    /// What masters dial. Together with the port it is the name of the worker.
+    pub advertised_host: String,
+    /// `worker.group`
+    pub worker_group: String,
+    /// `worker.host-weight`
+    pub host_weight: i32,
+    /// `worker.max-heartbeat-interval`
+    pub heartbeat_interval: Duration,
+    /// `worker.server-load-protection`; the limit of running tasks is the number of slots, whatever it says here.
+    pub load_protection: LoadProtection,
+    pub registry: RegistrySettings,
+    /// How long an orderly stop lets running tasks go on, before it ends them.
+    pub stop_wait: Duration,
+    pub tasks: TaskSettings,
 }
 
-impl Default for LoadProtection {
-    fn default() -> Self {
+impl WorkerSettings {
+    /// A worker at Java's defaults.
+    #[must_use]
+    pub fn new(advertised_host: impl Into<String>, registry: RegistrySettings) -> Self {
         Self {
-            enabled: true,
-            system_cpu_max: 0.8,
-            process_cpu_max: 0.8,
-            system_memory_max: 0.8,
-            disk_max: 0.8,
+            listen_host: "0.0.0.0".to_owned(),
+            listen_port: 1234,
+            advertised_host: advertised_host.into(),
+            worker_group: "default".to_owned(),
+            host_weight: 100,
+            heartbeat_interval: Duration::from_secs(10),
+            load_protection: LoadProtection::default(),
+            registry,
+            stop_wait: Duration::ZERO,
+            tasks: TaskSettings::default(),
         }
+    }
+
+    /// Every problem at once, each with the name of the setting.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = self.tasks.problems();
+        if let Err(error) = self.registry.validate() {
+            problems.push(error.to_string());
+        }
+        if self.advertised_host.is_empty() || self.advertised_host.contains('/') {
+            problems.push(
+                "advertised host: has to be a host name or an address that masters can reach".to_owned(),
+            );
+        }
+        if self.worker_group.is_empty() {
+            problems.push("worker group: is empty; the usual one is `default`".to_owned());
+        }
+        if self.heartbeat_interval.is_zero() {
+            problems.push("heartbeat interval: has to be longer than nothing".to_owned());
+        }
+        problems
     }
 }
 
@@ -41,6 +84,8 @@ pub struct TaskSettings {
     pub zone: Tz,
     /// How long a killed task may take to end by itself before it is ended by force (`shell.kill.wait.timeout`).
     pub kill_wait: Duration,
+    /// The same for tasks that run when the worker stops: somebody waits for that stop.
+    pub leave_wait: Duration,
     /// Leave the working directories of ended tasks (`development.state`).
     pub keep_working_directories: bool,
     /// How PYTHON tasks are started when the task's environment does not set `PYTHON_LAUNCHER`.
@@ -59,6 +104,7 @@ impl Default for TaskSettings {
             log_directory: PathBuf::from("logs"),
             zone: Tz::UTC,
             kill_wait: Duration::from_secs(10),
+            leave_wait: Duration::from_secs(3),
             keep_working_directories: false,
             python_launcher: "python3".to_owned(),
             hidden_variables: [

@@ -19,6 +19,7 @@ use chrono::Utc;
 use orca_engine::model::Property;
 use orca_engine::params::output::OutputParser;
 use orca_engine::time::Millis;
+use orca_engine::zone::Zone;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -78,7 +79,8 @@ impl Workshop {
             }
         };
         let Some(event) = event else { return };
-        log.line(Level::Info, &format!("The task has ended: {}", event.event_type_name())).await;
+        log.line(Level::Info, &format!("The task has ended: {}", event.name()))
+            .await;
         publish(event);
     }
 
@@ -91,8 +93,9 @@ impl Workshop {
         publish: &(dyn Fn(TaskEvent) + Sync),
     ) -> Result<Option<TaskEvent>, RunError> {
         let id = job.name.task_instance_id;
-        let language = Language::of(&job.task_type)
-            .ok_or_else(|| RunError::UnknownType { task_type: job.task_type.clone() })?;
+        let language = Language::of(&job.task_type).ok_or_else(|| RunError::UnknownType {
+            task_type: job.task_type.clone(),
+        })?;
         let directory = self.working_directory(id);
         recreate(&directory).await?;
         publish(TaskEvent::Running {
@@ -101,18 +104,27 @@ impl Workshop {
             execute_path: Some(directory.to_string_lossy().into_owned()),
         });
         if job.dry_run {
-            log.line(Level::Info, "This is a dry run: nothing is started").await;
+            log.line(Level::Info, "This is a dry run: nothing is started")
+                .await;
             self.remove(&directory).await;
-            return Ok(Some(TaskEvent::Succeeded { end_time: now(), var_pool: None }));
+            return Ok(Some(TaskEvent::Succeeded {
+                end_time: now(),
+                var_pool: None,
+            }));
         }
         let parameters = ScriptParameters::parse(job.task_params.as_deref())?;
         describe(job, &parameters, log).await;
-        let ran = self.run_script(job, language, &parameters, &directory, log, stop, publish).await;
+        let ran = self
+            .run_script(job, language, &parameters, &directory, log, stop, publish)
+            .await;
         self.remove(&directory).await;
         ran
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one private step of run_logged, split off to fit the screen")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one private step of run_logged, split off to fit the screen"
+    )]
     async fn run_script(
         &self,
         job: &Job,
@@ -130,29 +142,46 @@ impl Workshop {
             environment: job.environment.as_deref(),
             python_launcher: &self.settings.python_launcher,
             now: now(),
-            zone: self.settings.zone,
+            zone: Zone::Region(self.settings.zone),
         };
         let id = job.name.task_instance_id;
         let script = script.write(directory, id).await?;
         match *stop.borrow() {
             Stop::No => {}
             Stop::Kill => return Ok(Some(TaskEvent::Killed { end_time: now() })),
-            Stop::Abandon => return Ok(None),
+            Stop::Leave | Stop::Abandon => return Ok(None),
         }
         let launch = Launch::script("/bin/bash", &script, directory, &self.settings.hidden_variables);
         let started = launch.start(self.token.task(id), self.guard.clone());
         let (group, output) = started.map_err(|source| RunError::Start { source })?;
-        log.line(Level::Info, &format!("process start, process id is: {}", group.process_id())).await;
-        publish(TaskEvent::RuntimeContextChanged { process_id: group.process_id() });
+        log.line(
+            Level::Info,
+            &format!("process start, process id is: {}", group.process_id()),
+        )
+        .await;
+        publish(TaskEvent::RuntimeContextChanged {
+            process_id: group.process_id(),
+        });
 
         let mut values = OutputParser::default();
-        let ended = self.supervise(group, output, job.timeout_seconds, log, &mut values, stop).await;
-        let Some(ended) = ended.map_err(|source| RunError::Wait { source })? else { return Ok(None) };
-        log.line(Level::Info, &format!("process has exited, exit code: {}", ended.exit_code)).await;
+        let ended = self
+            .supervise(group, output, job.timeout_seconds, log, &mut values, stop)
+            .await;
+        let Some(ended) = ended.map_err(|source| RunError::Wait { source })? else {
+            return Ok(None);
+        };
+        log.line(
+            Level::Info,
+            &format!("process has exited, exit code: {}", ended.exit_code),
+        )
+        .await;
         Ok(Some(match outcome(ended.exit_code, ended.stopped) {
             Outcome::Succeeded => {
                 let var_pool = Some(parameters.var_pool(&values.into_values()));
-                TaskEvent::Succeeded { end_time: now(), var_pool }
+                TaskEvent::Succeeded {
+                    end_time: now(),
+                    var_pool,
+                }
             }
             Outcome::Failed => TaskEvent::Failed { end_time: now() },
             Outcome::Killed => TaskEvent::Killed { end_time: now() },
@@ -183,12 +212,15 @@ impl Workshop {
             () = timed_out(timeout_seconds) => Reason::TimedOut,
         };
         let stopped = match reason {
-            Reason::Abandoned => {
-                group.kill().await;
+            Reason::Stopped(Stop::Leave | Stop::Abandon | Stop::No) => {
+                match reason {
+                    Reason::Stopped(Stop::Leave) => group.terminate(self.settings.leave_wait).await,
+                    _ => group.kill().await,
+                };
                 group.end();
                 return Ok(None);
             }
-            Reason::Killed => Stopped::Killed,
+            Reason::Stopped(Stop::Kill) => Stopped::Killed,
             Reason::TimedOut => Stopped::TimedOut,
         };
         log.line(Level::Warn, &reason.text(timeout_seconds)).await;
@@ -196,17 +228,27 @@ impl Workshop {
         let drain = tokio::time::timeout(patience + limits::OUTPUT_DRAIN_AFTER_KILL, pump);
         let (all_gone, _) = tokio::join!(group.terminate(patience), drain);
         if !all_gone {
-            ::log::error!("a process of group {} cannot be killed and is left behind", group.process_id());
+            ::log::error!(
+                "a process of group {} cannot be killed and is left behind",
+                group.process_id()
+            );
         }
         let status = tokio::time::timeout(limits::OUTPUT_DRAIN_AFTER_KILL, group.wait()).await;
         group.end();
         // Minus one: it could not be killed, so it has no code.
         let exit_code = status.map_or(-1, |status| status.map_or(-1, exit_code));
-        Ok(Some(Ended { exit_code, stopped: Some(stopped) }))
+        Ok(Some(Ended {
+            exit_code,
+            stopped: Some(stopped),
+        }))
     }
 
     fn working_directory(&self, task_instance_id: i32) -> PathBuf {
-        let directory = self.settings.execution_directory.join("exec/process").join(task_instance_id.to_string());
+        let directory = self
+            .settings
+            .execution_directory
+            .join("exec/process")
+            .join(task_instance_id.to_string());
         std::path::absolute(&directory).unwrap_or(directory)
     }
 
@@ -215,35 +257,40 @@ impl Workshop {
             return;
         }
         if let Err(error) = tokio::fs::remove_dir_all(directory).await {
-            ::log::warn!("cannot remove the working directory {}: {error}", directory.display());
+            ::log::warn!(
+                "cannot remove the working directory {}: {error}",
+                directory.display()
+            );
         }
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Reason {
-    Killed,
+    Stopped(Stop),
     TimedOut,
-    Abandoned,
 }
 
 impl Reason {
     fn text(self, timeout_seconds: i32) -> String {
         match self {
             Self::TimedOut => {
-                format!("The task has run longer than its time-out of {timeout_seconds} s, its processes are ended")
+                format!(
+                    "The task has run longer than its time-out of {timeout_seconds} s, its processes are ended"
+                )
             }
-            Self::Killed | Self::Abandoned => "A kill was requested, the processes of the task are ended".to_owned(),
+            Self::Stopped(_) => "A kill was requested, the processes of the task are ended".to_owned(),
         }
     }
 }
 
 async fn stop_asked(stop: &mut watch::Receiver<Stop>) -> Reason {
-    match stop.wait_for(|stop| *stop != Stop::No).await.map(|stop| *stop) {
-        Ok(Stop::Kill) => Reason::Killed,
-        // A sender that is gone is a worker that is gone.
-        Ok(Stop::Abandon | Stop::No) | Err(_) => Reason::Abandoned,
-    }
+    // A sender that is gone is a worker that is gone.
+    let asked = stop
+        .wait_for(|stop| *stop != Stop::No)
+        .await
+        .map_or(Stop::Abandon, |stop| *stop);
+    Reason::Stopped(asked)
 }
 
 async fn finished(
@@ -274,19 +321,22 @@ async fn pump(mut output: pipe::Receiver, log: &TaskLog, values: &mut OutputPars
             Ok(0) => break,
             Ok(len) => len,
             Err(error) => {
-                batch.push(Level::Error, &format!("the output of the task cannot be read: {error}"));
+                batch.push(
+                    Level::Error,
+                    &format!("the output of the task cannot be read: {error}"),
+                );
                 break;
             }
         };
         let mut take = |line: &str| {
-            values.feed(line);
+            values.line(line);
             batch.push(Level::Info, &format!(" -> {line}"));
         };
         splitter.feed(&chunk[..len], &mut take);
         log.write(&mut batch).await;
     }
     splitter.finish(&mut |line: &str| {
-        values.feed(line);
+        values.line(line);
         batch.push(Level::Info, &format!(" -> {line}"));
     });
     log.write(&mut batch).await;
@@ -295,19 +345,34 @@ async fn pump(mut output: pipe::Receiver, log: &TaskLog, values: &mut OutputPars
 /// What a reader of the log wants to know first. The script as it was written, without values: those may be secret.
 async fn describe(job: &Job, parameters: &ScriptParameters, log: &TaskLog) {
     let mut batch = log.batch();
-    batch.push(Level::Info, &format!("Task {} ({}), script:\n{}", job.task_name, job.task_type, parameters.raw_script));
+    batch.push(
+        Level::Info,
+        &format!(
+            "Task {} ({}), script:\n{}",
+            job.task_name, job.task_type, parameters.raw_script
+        ),
+    );
     if !parameters.resource_names.is_empty() {
         let names = parameters.resource_names.join(", ");
-        batch.push(Level::Warn, &format!("This worker has no resource storage; these files are not fetched: {names}"));
+        batch.push(
+            Level::Warn,
+            &format!("This worker has no resource storage; these files are not fetched: {names}"),
+        );
     }
     if let Some(tenant) = job.tenant.as_deref().filter(|tenant| *tenant != "default") {
-        batch.push(Level::Warn, &format!("This worker runs every task as its own user, not as tenant {tenant}"));
+        batch.push(
+            Level::Warn,
+            &format!("This worker runs every task as its own user, not as tenant {tenant}"),
+        );
     }
     log.write(&mut batch).await;
 }
 
 async fn recreate(directory: &Path) -> Result<(), RunError> {
-    let failed = |source| RunError::Directory { path: directory.to_owned(), source };
+    let failed = |source| RunError::Directory {
+        path: directory.to_owned(),
+        source,
+    };
     match tokio::fs::remove_dir_all(directory).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
@@ -322,7 +387,9 @@ fn now() -> Millis {
 /// Why a task could not be run; ends up in its log.
 #[derive(Debug, thiserror::Error)]
 enum RunError {
-    #[error("Task type {task_type} is not known to this worker, which runs SHELL and PYTHON; use a worker group of Java workers")]
+    #[error(
+        "Task type {task_type} is not known to this worker, which runs SHELL and PYTHON; use a worker group of Java workers"
+    )]
     UnknownType { task_type: String },
     #[error(transparent)]
     Parameters(#[from] super::parameters::ParametersError),
@@ -356,3 +423,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+#[path = "execute_tests.rs"]
+mod tests;

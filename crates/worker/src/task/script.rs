@@ -6,6 +6,9 @@
 use super::parameters::ScriptParameters;
 use crate::limits;
 use orca_engine::model::Property;
+use orca_engine::params::{ParamError, substitute};
+use orca_engine::time::Millis;
+use orca_engine::zone::Zone;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,8 +24,8 @@ pub enum Language {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ScriptError {
-    #[error("the placeholders of the script cannot be replaced: {reason}")]
-    Placeholders { reason: String },
+    #[error("the placeholders of the script cannot be replaced")]
+    Placeholders(#[from] ParamError),
     #[error("the script has {len} bytes after its placeholders are replaced, more than {most}")]
     TooLong { len: usize, most: usize },
     #[error("cannot write {path}")]
@@ -51,8 +54,8 @@ pub struct Script<'a> {
     pub prepared: &'a BTreeMap<String, Property>,
     pub environment: Option<&'a str>,
     pub python_launcher: &'a str,
-    pub now: orca_engine::time::Millis,
-    pub zone: chrono_tz::Tz,
+    pub now: Millis,
+    pub zone: Zone,
 }
 
 impl Script<'_> {
@@ -66,7 +69,11 @@ impl Script<'_> {
                 let program = directory.join(format!("py_{task_instance_id}.py"));
                 create(&program, &format!("#-*- encoding=utf8 -*-\n\n{body}")).await?;
                 // The launcher may be a command with arguments, so it is not quoted; the file name is.
-                format!("${{PYTHON_LAUNCHER:-{}}} {}", self.python_launcher, quoted(&program))
+                format!(
+                    "${{PYTHON_LAUNCHER:-{}}} {}",
+                    self.python_launcher,
+                    quoted(&program)
+                )
             }
         };
         let environment = self.environment.unwrap_or_default().replace("\r\n", "\n");
@@ -78,9 +85,12 @@ impl Script<'_> {
     }
 
     fn substituted(&self) -> Result<String, ScriptError> {
-        let body = substitute(&self.parameters.raw_script, self.prepared, self.now, self.zone)?;
+        let body = substitute(&self.parameters.raw_script, self.prepared, self.now, &self.zone)?;
         if body.len() > limits::SCRIPT_LEN_MAX {
-            return Err(ScriptError::TooLong { len: body.len(), most: limits::SCRIPT_LEN_MAX });
+            return Err(ScriptError::TooLong {
+                len: body.len(),
+                most: limits::SCRIPT_LEN_MAX,
+            });
         }
         Ok(body)
     }
@@ -93,9 +103,17 @@ fn quoted(path: &Path) -> String {
 
 async fn create(path: &Path, text: &str) -> Result<(), ScriptError> {
     let write = async {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o700).open(path).await?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o700)
+            .open(path)
+            .await?;
         file.write_all(text.as_bytes()).await?;
         file.flush().await
     };
-    write.await.map_err(|source| ScriptError::Write { path: path.to_owned(), source })
+    write.await.map_err(|source| ScriptError::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
