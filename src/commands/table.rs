@@ -2,17 +2,27 @@
 
 /// Column titles and rows, aligned with two spaces between columns; every line indented by `indent` spaces.
 pub(crate) fn render(titles: &[&str], rows: &[Vec<String>], indent: usize) -> Vec<String> {
-    let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| printable(cell)).collect())
+        .collect();
     let widths: Vec<usize> = titles
         .iter()
         .enumerate()
         .map(|(column, title)| {
-            let widest = cells.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max();
+            let widest = cells
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| width(cell))
+                .max();
             widest.unwrap_or(0).max(width(title))
         })
         .collect();
     let titles: Vec<String> = titles.iter().map(|title| (*title).to_owned()).collect();
-    std::iter::once(&titles).chain(&cells).map(|row| line(row, &widths, indent)).collect()
+    std::iter::once(&titles)
+        .chain(&cells)
+        .map(|row| line(row, &widths, indent))
+        .collect()
 }
 
 fn line(row: &[String], widths: &[usize], indent: usize) -> String {
@@ -27,12 +37,22 @@ fn line(row: &[String], widths: &[usize], indent: usize) -> String {
 
 /// Names come from files and rows: a control character in them must not reach the terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+    text.chars()
+        .map(|character| {
+            if character.is_control() {
+                '\u{fffd}'
+            } else {
+                character
+            }
+        })
+        .collect()
 }
 
 /// Columns on a terminal.
 pub(crate) fn width(text: &str) -> usize {
-    text.chars().map(|character| if is_wide(character) { 2 } else { 1 }).sum()
+    text.chars()
+        .map(|character| if is_wide(character) { 2 } else { 1 })
+        .sum()
 }
 
 /// The text cut to `columns`, with dots where something is missing.
@@ -80,14 +100,23 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_even_for_wide_characters() {
-        let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["数据".to_owned(), "22".to_owned()]];
-        assert_eq!(render(&["NAME", "N"], &rows, 2), ["  NAME  N", "  a     1", "  数据  22"]);
+        let rows = [
+            vec!["a".to_owned(), "1".to_owned()],
+            vec!["数据".to_owned(), "22".to_owned()],
+        ];
+        assert_eq!(
+            render(&["NAME", "N"], &rows, 2),
+            ["  NAME  N", "  a     1", "  数据  22"]
+        );
         assert_eq!(render(&["NAME", "N"], &[], 0), ["NAME  N"]);
     }
 
     #[test]
     fn control_characters_are_shown_not_obeyed() {
-        assert_eq!(render(&["N"], &[vec!["a\u{1b}[2J\nb".to_owned()]], 0), ["N", "a\u{fffd}[2J\u{fffd}b"]);
+        assert_eq!(
+            render(&["N"], &[vec!["a\u{1b}[2J\nb".to_owned()]], 0),
+            ["N", "a\u{fffd}[2J\u{fffd}b"]
+        );
     }
 
     #[test]
@@ -100,7 +129,14 @@ mod tests {
 
     #[test]
     fn durations_read_well() {
-        let cases = [(-5, "0.0 s"), (450, "0.4 s"), (9_999, "9.9 s"), (59_999, "59 s"), (185_000, "3 min 05 s"), (7_620_000, "2 h 07 min")];
+        let cases = [
+            (-5, "0.0 s"),
+            (450, "0.4 s"),
+            (9_999, "9.9 s"),
+            (59_999, "59 s"),
+            (185_000, "3 min 05 s"),
+            (7_620_000, "2 h 07 min"),
+        ];
         for (millis, expected) in cases {
             assert_eq!(duration(millis), expected);
         }

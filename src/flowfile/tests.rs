@@ -83,6 +83,21 @@ fn the_shortest_file_takes_the_defaults() {
     assert!(flow.notes.is_empty(), "{:?}", flow.notes);
 }
 
+/// The examples of this repository are what people try first.
+#[test]
+fn the_examples_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).unwrap() {
+        let file = entry.unwrap().path();
+        let flow = load(&file, &environment).unwrap_or_else(|error| panic!("{error}"));
+        assert!(flow.notes.is_empty(), "{}: {:?}", file.display(), flow.notes);
+        names.push(flow.name);
+    }
+    names.sort();
+    assert_eq!(names, ["etl", "failing", "hello", "python"]);
+}
+
 /// The file that PyDolphinScheduler ships as its tutorial has these keys.
 #[test]
 fn the_tutorial_form_is_read() {

@@ -13,25 +13,62 @@ pub(crate) struct Screen<W: Write> {
     style: Style,
 }
 
+/// The standard output, through the module that prints.
+pub(crate) struct Standard;
+
+impl Write for Standard {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        crate::output::raw(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Columns and lines of the terminal behind the standard output.
+pub(crate) fn terminal_size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
+}
+
 enum Style {
     Silent,
     /// What was last said of each task, and of each run under the empty name.
     Lines(BTreeMap<(i32, String), String>),
-    Live { colours: bool, drawn: Vec<String>, size: fn() -> Option<(usize, usize)> },
+    Live {
+        colours: bool,
+        drawn: Vec<String>,
+        size: fn() -> Option<(usize, usize)>,
+    },
 }
 
 impl<W: Write> Screen<W> {
     pub(crate) fn silent(output: W) -> Self {
-        Self { output, style: Style::Silent }
+        Self {
+            output,
+            style: Style::Silent,
+        }
     }
 
     pub(crate) fn lines(output: W) -> Self {
-        Self { output, style: Style::Lines(BTreeMap::new()) }
+        Self {
+            output,
+            style: Style::Lines(BTreeMap::new()),
+        }
     }
 
     /// `size` gives columns and lines of the terminal now.
     pub(crate) fn live(output: W, colours: bool, size: fn() -> Option<(usize, usize)>) -> Self {
-        Self { output, style: Style::Live { colours, drawn: Vec::new(), size } }
+        Self {
+            output,
+            style: Style::Live {
+                colours,
+                drawn: Vec::new(),
+                size,
+            },
+        }
     }
 
     /// A line for the user, above the table when there is one.
@@ -48,6 +85,14 @@ impl<W: Write> Screen<W> {
                 Ok(())
             }
         }
+    }
+
+    /// A line below the table, which stays as it is.
+    pub(crate) fn say_last(&mut self, text: &str) -> io::Result<()> {
+        if let Style::Live { drawn, .. } = &mut self.style {
+            drawn.clear();
+        }
+        self.say(text)
     }
 
     /// Shows how the runs stand now.
@@ -76,7 +121,11 @@ impl<W: Write> Screen<W> {
 
 fn erase(output: &mut impl Write, lines: usize) -> io::Result<()> {
     // Up to the first line of the table, then clear to the end of the screen.
-    if lines > 0 { write!(output, "\u{1b}[{lines}A\r\u{1b}[J") } else { Ok(()) }
+    if lines > 0 {
+        write!(output, "\u{1b}[{lines}A\r\u{1b}[J")
+    } else {
+        Ok(())
+    }
 }
 
 fn draw(output: &mut impl Write, frame: &[String]) -> io::Result<()> {
@@ -90,22 +139,39 @@ fn draw(output: &mut impl Write, frame: &[String]) -> io::Result<()> {
 fn changes(run: &RunView, said: &mut BTreeMap<(i32, String), String>) -> Vec<String> {
     let mut changed = Vec::new();
     let mut tell = |name: &str, text: String| {
-        let place = said.entry((run.workflow_instance_id, name.to_owned())).or_default();
+        let place = said
+            .entry((run.workflow_instance_id, name.to_owned()))
+            .or_default();
         if *place != text {
             place.clone_from(&text);
             changed.push(printable(&text));
         }
     };
     if !run.finished {
-        tell("", format!("{}: {}{}", run.name, run.state, on(run.host.as_deref())));
+        tell(
+            "",
+            format!("{}: {}{}", run.name, run.state, on(run.host.as_deref())),
+        );
     }
     for task in run.tasks.iter().filter(|task| task.task_instance_id.is_some()) {
-        let attempt = if task.attempts > 1 { format!(", attempt {}", task.attempts_text()) } else { String::new() };
-        let text = format!("{}: {}: {}{}{attempt}", run.name, task.name, task.state, on(task.host.as_deref()));
+        let attempt = if task.attempts > 1 {
+            format!(", attempt {}", task.attempts_text())
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "{}: {}: {}{}{attempt}",
+            run.name,
+            task.name,
+            task.state,
+            on(task.host.as_deref())
+        );
         tell(&task.name, text);
     }
     if run.finished {
-        let took = run.duration_millis.map_or_else(String::new, |millis| format!(" after {}", duration(millis)));
+        let took = run
+            .duration_millis
+            .map_or_else(String::new, |millis| format!(" after {}", duration(millis)));
         tell("", format!("{}: {}{took}", run.name, run.state));
     }
     changed
@@ -122,14 +188,25 @@ fn frame(runs: &[RunView], columns: usize, lines: usize, colours: bool) -> Vec<S
     let room_each = room / runs.len().max(1);
     let mut frame = Vec::new();
     for run in runs {
-        let took = run.duration_millis.map_or_else(String::new, |millis| format!("  {}", duration(millis)));
-        let heading = format!("{}  {}{took}{}", printable(&run.name), run.state, on(run.host.as_deref()));
+        let took = run
+            .duration_millis
+            .map_or_else(String::new, |millis| format!("  {}", duration(millis)));
+        let heading = format!(
+            "{}  {}{took}{}",
+            printable(&run.name),
+            run.state,
+            on(run.host.as_deref())
+        );
         frame.push(painted(cut(&heading, columns), run.state, colours));
         let shown = most_telling(&run.tasks, room_each);
         let rows: Vec<_> = shown.iter().map(|task| row(task)).collect();
         let mut table = render(&["TASK", "STATE", "ATTEMPT", "TIME", "HOST"], &rows, 2).into_iter();
         frame.extend(table.next().map(|titles| cut(&titles, columns)));
-        frame.extend(table.zip(&shown).map(|(line, task)| painted(cut(&line, columns), task.state, colours)));
+        frame.extend(
+            table
+                .zip(&shown)
+                .map(|(line, task)| painted(cut(&line, columns), task.state, colours)),
+        );
         let hidden = run.tasks.len() - shown.len();
         if hidden > 0 {
             frame.push(cut(&format!("  and {hidden} more tasks"), columns));

@@ -43,13 +43,18 @@ fn text(output: &[u8]) -> String {
 fn lines_tell_each_change_once() {
     let mut output = Vec::new();
     let mut screen = Screen::lines(&mut output);
-    let running = run("RUNNING_EXECUTION", vec![task("a", "RUNNING_EXECUTION"), task("b", "WAITING")]);
+    let running = run(
+        "RUNNING_EXECUTION",
+        vec![task("a", "RUNNING_EXECUTION"), task("b", "WAITING")],
+    );
     screen.show(std::slice::from_ref(&running)).unwrap();
     screen.show(&[running]).unwrap();
     screen.say("a word").unwrap();
     let mut retried = task("b", "FAILURE");
     (retried.attempts, retried.attempts_max) = (2, 2);
-    screen.show(&[run("FAILURE", vec![task("a", "SUCCESS"), retried])]).unwrap();
+    screen
+        .show(&[run("FAILURE", vec![task("a", "SUCCESS"), retried])])
+        .unwrap();
     let expected = "etl: RUNNING_EXECUTION on m:1\netl: a: RUNNING_EXECUTION on h:1\na word\n\
                     etl: a: SUCCESS on h:1\netl: b: FAILURE on h:1, attempt 2/2\netl: FAILURE after 2.0 s\n";
     assert_eq!(text(&output), expected);
@@ -59,12 +64,19 @@ fn lines_tell_each_change_once() {
 fn the_table_is_drawn_over_the_last_one() {
     let mut output = Vec::new();
     let mut screen = Screen::live(&mut output, false, || Some((80, 24)));
-    screen.show(&[run("RUNNING_EXECUTION", vec![task("a", "DISPATCH")])]).unwrap();
+    screen
+        .show(&[run("RUNNING_EXECUTION", vec![task("a", "DISPATCH")])])
+        .unwrap();
     screen.say("a word").unwrap();
-    screen.show(&[run("SUCCESS", vec![task("a", "SUCCESS")])]).unwrap();
+    screen
+        .show(&[run("SUCCESS", vec![task("a", "SUCCESS")])])
+        .unwrap();
     let first = "etl  RUNNING_EXECUTION  2.0 s on m:1\n  TASK  STATE     ATTEMPT  TIME   HOST\n  a     DISPATCH  1/1      1.5 s  h:1\n";
     let second = "etl  SUCCESS  2.0 s on m:1\n  TASK  STATE    ATTEMPT  TIME   HOST\n  a     SUCCESS  1/1      1.5 s  h:1\n";
-    assert_eq!(text(&output), format!("{first}\u{1b}[3A\r\u{1b}[Ja word\n{first}\u{1b}[3A\r\u{1b}[J{second}"));
+    assert_eq!(
+        text(&output),
+        format!("{first}\u{1b}[3A\r\u{1b}[Ja word\n{first}\u{1b}[3A\r\u{1b}[J{second}")
+    );
 }
 
 #[test]
@@ -75,19 +87,31 @@ fn an_unchanged_table_is_left_alone() {
     screen.show(std::slice::from_ref(&failed)).unwrap();
     screen.show(&[failed]).unwrap();
     assert_eq!(text(&output).matches("TASK").count(), 1);
-    assert!(text(&output).contains("\u{1b}[31m  a     FAILURE"), "{}", text(&output));
+    assert!(
+        text(&output).contains("\u{1b}[31m  a     FAILURE"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
 fn a_small_terminal_keeps_what_is_going_on() {
-    let mut tasks: Vec<_> = (0..30).map(|index| task(&format!("t{index}"), "SUCCESS")).collect();
+    let mut tasks: Vec<_> = (0..30)
+        .map(|index| task(&format!("t{index}"), "SUCCESS"))
+        .collect();
     tasks[20] = task("bad", "FAILURE");
     tasks[25] = task("busy", "RUNNING_EXECUTION");
     let frame = frame(&[run("RUNNING_EXECUTION", tasks)], 30, 8, false);
     assert!(frame.len() < 8, "{frame:#?}");
-    assert!(frame.iter().all(|line| crate::commands::table::width(line) <= 30), "{frame:#?}");
+    assert!(
+        frame.iter().all(|line| crate::commands::table::width(line) <= 30),
+        "{frame:#?}"
+    );
     let all = frame.join("\n");
-    assert!(all.contains("bad") && all.contains("busy") && all.contains("and 26 more tasks"), "{all}");
+    assert!(
+        all.contains("bad") && all.contains("busy") && all.contains("and 26 more tasks"),
+        "{all}"
+    );
 }
 
 #[test]

@@ -72,7 +72,13 @@ pub(crate) fn view(
     for task in planned {
         views.push(match attempts.remove(&task.code) {
             Some(rows) => of_rows(&rows, now, zone),
-            None => without_row(&task.name, &task.task_type, task.flag, task.fail_retry_times, finished),
+            None => without_row(
+                &task.name,
+                &task.task_type,
+                task.flag,
+                task.fail_retry_times,
+                finished,
+            ),
         });
     }
     views.extend(attempts.values().map(|rows| of_rows(rows, now, zone)));
@@ -86,7 +92,9 @@ pub(crate) fn view(
         host: known_host(instance.host.as_deref()),
         start_time: instance.start_time.map(text),
         end_time: instance.end_time.map(text),
-        duration_millis: instance.start_time.map(|start| instance.end_time.unwrap_or(now).since(start)),
+        duration_millis: instance
+            .start_time
+            .map(|start| instance.end_time.unwrap_or(now).since(start)),
         tasks: views,
     }
 }
@@ -132,7 +140,9 @@ fn of_rows(rows: &[&TaskInstance], now: Millis, zone: chrono_tz::Tz) -> TaskView
         host: known_host(task.host.as_deref()),
         start_time: task.start_time.map(text),
         end_time: task.end_time.map(text),
-        duration_millis: task.start_time.map(|start| task.end_time.unwrap_or(now).since(start)),
+        duration_millis: task
+            .start_time
+            .map(|start| task.end_time.unwrap_or(now).since(start)),
         log_path: task.log_path.clone().filter(|path| !path.is_empty()),
         reason: reason(task, rows.len(), attempts_max),
         log_lines: Vec::new(),
@@ -145,7 +155,9 @@ fn reason(task: &TaskInstance, attempts: usize, attempts_max: i32) -> Option<Str
         TaskState::Failure if !ended_on_a_worker && task.host.is_none() => {
             Some("failed before it was sent to a worker; the master's log says why".to_owned())
         }
-        TaskState::Failure if attempts_max > 1 => Some(format!("failed in attempt {attempts} of {attempts_max}")),
+        TaskState::Failure if attempts_max > 1 => {
+            Some(format!("failed in attempt {attempts} of {attempts_max}"))
+        }
         TaskState::Failure => Some("failed".to_owned()),
         TaskState::Kill => Some("was killed".to_owned()),
         TaskState::NeedFaultTolerance => Some("its worker was lost".to_owned()),
@@ -161,7 +173,8 @@ fn reason(task: &TaskInstance, attempts: usize, attempts_max: i32) -> Option<Str
 
 /// Rows carry an empty text or `NULL` in words where there is no host.
 fn known_host(host: Option<&str>) -> Option<String> {
-    host.filter(|host| !matches!(*host, "" | "NULL" | "-")).map(str::to_owned)
+    host.filter(|host| !matches!(*host, "" | "NULL" | "-"))
+        .map(str::to_owned)
 }
 
 impl TaskView {
@@ -175,11 +188,14 @@ impl TaskView {
     pub(crate) fn attempts_text(&self) -> String {
         match self.attempts {
             0 => String::new(),
-            attempts => format!("{attempts}/{}", self.attempts_max.max(i32::try_from(attempts).unwrap_or(i32::MAX))),
+            attempts => format!(
+                "{attempts}/{}",
+                self.attempts_max.max(i32::try_from(attempts).unwrap_or(i32::MAX))
+            ),
         }
     }
 }
 
 #[cfg(test)]
 #[path = "view_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,7 @@
 use super::*;
-use orca_engine::codes::{CommandType, FailureStrategy, Priority, TaskDependType, TaskExecuteType, WarningType};
+use orca_engine::codes::{
+    CommandType, FailureStrategy, Priority, TaskDependType, TaskExecuteType, WarningType,
+};
 
 pub(crate) fn instance(state: WorkflowState) -> WorkflowInstance {
     WorkflowInstance {
@@ -85,25 +87,47 @@ fn the_newest_attempt_counts_and_the_others_are_counted() {
     first.flag = Flag::No;
     let rows = [first, task(2, 5, TaskState::RunningExecution)];
     let run = look(&instance(WorkflowState::RunningExecution), &rows);
-    assert_eq!((run.state, run.finished, run.succeeded), ("RUNNING_EXECUTION", false, false));
-    assert_eq!((run.duration_millis, run.start_time.as_deref()), (Some(3_000), Some("1970-01-01 00:00:10")));
+    assert_eq!(
+        (run.state, run.finished, run.succeeded),
+        ("RUNNING_EXECUTION", false, false)
+    );
+    assert_eq!(
+        (run.duration_millis, run.start_time.as_deref()),
+        (Some(3_000), Some("1970-01-01 00:00:10"))
+    );
     let task = &run.tasks[0];
-    assert_eq!((task.state, task.attempts_text().as_str(), task.task_instance_id), ("RUNNING_EXECUTION", "2/3", Some(2)));
-    assert_eq!((task.duration_millis, task.failed(), task.reason.as_deref()), (Some(2_000), false, None));
+    assert_eq!(
+        (task.state, task.attempts_text().as_str(), task.task_instance_id),
+        ("RUNNING_EXECUTION", "2/3", Some(2))
+    );
+    assert_eq!(
+        (task.duration_millis, task.failed(), task.reason.as_deref()),
+        (Some(2_000), false, None)
+    );
 }
 
 #[test]
 fn a_failure_says_why() {
-    let rows = [task(1, 5, TaskState::Failure), task(2, 6, TaskState::Kill), task(3, 7, TaskState::Success)];
+    let rows = [
+        task(1, 5, TaskState::Failure),
+        task(2, 6, TaskState::Kill),
+        task(3, 7, TaskState::Success),
+    ];
     let run = look(&instance(WorkflowState::Failure), &rows);
     assert!(run.finished && !run.succeeded);
     let reasons: Vec<_> = run.tasks.iter().map(|task| task.reason.as_deref()).collect();
-    assert_eq!(reasons, [Some("failed in attempt 1 of 3"), Some("was killed"), None]);
+    assert_eq!(
+        reasons,
+        [Some("failed in attempt 1 of 3"), Some("was killed"), None]
+    );
     let mut unsent = task(1, 5, TaskState::Failure);
     (unsent.host, unsent.start_time) = (Some("NULL".to_owned()), None);
     unsent.host = None;
     let run = look(&instance(WorkflowState::Failure), &[unsent]);
-    assert_eq!(run.tasks[0].reason.as_deref(), Some("failed before it was sent to a worker; the master's log says why"));
+    assert_eq!(
+        run.tasks[0].reason.as_deref(),
+        Some("failed before it was sent to a worker; the master's log says why")
+    );
 }
 
 #[test]
