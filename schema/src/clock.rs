@@ -24,7 +24,7 @@ impl WallClock {
 
     /// The wall clock at `time`, cut to the second. A time outside the range of the calendar is brought to its edge.
     pub(crate) fn local(self, time: Millis) -> NaiveDateTime {
-        self.exact(time.whole_second())
+        self.exact(Millis(time.0.clamp(FIRST_DAY_MILLIS, LAST_DAY_MILLIS)).whole_second())
     }
 
     fn exact(self, time: Millis) -> NaiveDateTime {

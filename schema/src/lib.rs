@@ -7,11 +7,13 @@
 
 mod alerts;
 mod clock;
+mod codes;
 mod commit;
 mod db;
 mod dialect;
 mod error;
 pub mod limits;
+mod migrate;
 mod multi;
 mod queries;
 mod rows;
@@ -27,6 +29,7 @@ mod url;
 
 pub use dialect::Dialect;
 pub use error::{CommitError, Error, ErrorClass, TriggerError};
+pub use queries::attempts::AttemptView;
 pub use settings::{DatabaseSettings, Secret};
 pub use store::Store;
 pub use types::{

@@ -6,7 +6,7 @@ use diesel::mysql::MysqlConnection;
 use diesel::sqlite::SqliteConnection;
 
 #[derive(diesel::MultiConnection)]
-pub enum MultiConnection {
+pub(crate) enum MultiConnection {
     MySql(MysqlConnection),
     Sqlite(SqliteConnection),
 }

@@ -5,7 +5,6 @@
 use crate::clock::WallClock;
 use crate::error::Error;
 use chrono::NaiveDateTime;
-use diesel::QueryableByName;
 use orca_engine::codes::{
     CommandType, FailureStrategy, Flag, Priority, TaskDependType, TaskExecuteType, TaskState, UnknownCode,
     WarningType, WorkflowState,
@@ -15,7 +14,7 @@ use orca_engine::model::{Command, TaskInstance, WorkflowInstance};
 macro_rules! row {
     ($(#[$meta:meta])* $name:ident of $table:ident { $first:ident: $first_type:ty, $($field:ident: $type:ty,)* }) => {
         $(#[$meta])*
-        #[derive(Debug, QueryableByName)]
+        #[derive(Debug, diesel::QueryableByName)]
         #[diesel(table_name = crate::schema::$table)]
         pub(crate) struct $name {
             pub(crate) $first: $first_type,

@@ -176,3 +176,13 @@ diesel::table! {
         update_time -> Timestamp,
     }
 }
+
+diesel::table! {
+    t_ds_workflow_definition (id) {
+        id -> Integer,
+        code -> BigInt,
+        name -> Nullable<Text>,
+        version -> Integer,
+        project_code -> BigInt,
+    }
+}

@@ -7,6 +7,7 @@ use crate::limits::{BINDS_PER_STATEMENT_MAX, CASE_ROWS_MAX, IDS_PER_STATEMENT_MA
 use crate::sql::{Sql, Value};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Integer};
+use std::borrow::Cow;
 
 #[derive(QueryableByName)]
 struct IdRow {
@@ -25,8 +26,8 @@ struct FirstIdRow {
 /// Rows for one table, all with the same columns.
 pub(crate) struct Rows<'a> {
     pub(crate) what: &'static str,
-    pub(crate) table: &'static str,
-    pub(crate) columns: &'static [&'static str],
+    pub(crate) table: Cow<'static, str>,
+    pub(crate) columns: Cow<'static, [&'static str]>,
     pub(crate) rows: Vec<Vec<Value<'a>>>,
 }
 
@@ -34,8 +35,8 @@ impl<'a> Rows<'a> {
     pub(crate) fn new(what: &'static str, table: &'static str, columns: &'static [&'static str]) -> Self {
         Self {
             what,
-            table,
-            columns,
+            table: Cow::Borrowed(table),
+            columns: Cow::Borrowed(columns),
             rows: Vec::new(),
         }
     }

@@ -1,6 +1,15 @@
 //! What is asked of the database, by use case.
 
+pub(crate) mod attempts;
+pub(crate) mod claim;
+pub(crate) mod claim_writes;
 pub(crate) mod context;
 pub(crate) mod definitions;
+pub(crate) mod failures;
 pub(crate) mod intake;
 pub(crate) mod masters;
+pub(crate) mod observe;
+pub(crate) mod save;
+pub(crate) mod save_rows;
+pub(crate) mod trigger_rows;
+pub(crate) mod triggers;

@@ -1,0 +1,12 @@
+//! The store against real databases: SQLite always, MariaDB when it is installed.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod claiming;
+mod commits;
+mod connections;
+mod definitions;
+mod harness;
+mod plans;
+mod reads;
+mod tables;
+mod triggers;
