@@ -157,6 +157,14 @@ impl Slot {
     }
 }
 
+/// Read committed takes no locks on gaps, and who waits for a lock for a second had better try again.
+const MYSQL_SESSION: [&str; 2] = [
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION innodb_lock_wait_timeout = 1",
+];
+/// A process frozen in the middle of a transaction must not keep its row locks. Seconds.
+const MARIADB_SESSION: &str = "SET SESSION idle_transaction_timeout = 2";
+
 fn open(target: &Target) -> Result<Database, Fault> {
     match target {
         Target::Sqlite(path) => open_sqlite(path),
@@ -164,13 +172,12 @@ fn open(target: &Target) -> Result<Database, Fault> {
             // The text of a failed connection may quote the address, never the password: diesel reports the server's words.
             let mut connection = diesel::MysqlConnection::establish(url.reveal())
                 .map_err(|error| Fault::Unreachable(error.to_string().replace(url.reveal(), "***")))?;
-            connection.batch_execute(
-                "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, SESSION innodb_lock_wait_timeout = 1",
-            )
-            .or_else(|_| {
-                connection.batch_execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")?;
-                connection.batch_execute("SET SESSION innodb_lock_wait_timeout = 1")
-            })?;
+            for setting in MYSQL_SESSION {
+                connection.batch_execute(setting)?;
+            }
+            if connection.batch_execute(MARIADB_SESSION).is_err() {
+                log::debug!("the server has no idle_transaction_timeout; it is not MariaDB");
+            }
             Ok(Database::Mysql(connection))
         }
     }

@@ -11,22 +11,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zookeeper_client as zk;
-
-/// Curator writes the local address; nobody reads it.
-const CONTENDER: &[u8] = b"orca";
 
 pub(super) async fn acquire(
     session: &Arc<Session>,
     path: &str,
     within: Option<Duration>,
 ) -> Result<LockGuard, Error> {
-    // In a task of the registry's runtime, because the client cleans up with spawned work when the wait is given up.
-    let task = session.spawn(contend(Arc::clone(session), path.to_owned()));
+    // In a task of the registry's runtime, because a wait that is given up has to be cleaned up.
+    let (still_wanted, given_up) = oneshot::channel();
+    let task = session.spawn(contend(Arc::clone(session), path.to_owned(), given_up));
     let contention = Contention {
         task,
         path: path.to_owned(),
+        _still_wanted: still_wanted,
     };
     let acquired = match within {
         None => contention.await,
@@ -52,7 +52,12 @@ pub(super) async fn acquire(
     ))
 }
 
-async fn contend(session: Arc<Session>, path: String) -> Result<Arc<HeldLock>, Error> {
+/// Lines up until it is our turn. `given_up` completes when nobody waits for that any more.
+async fn contend(
+    session: Arc<Session>,
+    path: String,
+    mut given_up: oneshot::Receiver<()>,
+) -> Result<Arc<HeldLock>, Error> {
     let container = zk::CreateMode::Container.with_acls(session.acls);
     let lost = |error: &zk::Error| translate("lock", &path, error);
     let options = zk::LockOptions::new(session.acls)
@@ -61,14 +66,48 @@ async fn contend(session: Arc<Session>, path: String) -> Result<Arc<HeldLock>, E
     loop {
         let client = session.client().ok_or_else(|| lost(&zk::Error::ClientClosed))?;
         let prefix = zk::LockPrefix::new_curator(&path, "lock-").map_err(|error| lost(&error))?;
-        match client.lock(prefix, CONTENDER, options.clone()).await {
-            Ok(lock) => return Ok(session.hold(lock.into_owned())),
+        // Curator writes its address and nobody reads it. Ours tells one contention from every other.
+        let contender = format!("orca {}", uuid::Uuid::new_v4());
+        let outcome = tokio::select! {
+            outcome = client.lock(prefix, contender.as_bytes(), options.clone()) => outcome.map(zk::LockClient::into_owned),
+            _ = &mut given_up => {
+                withdraw(&session, &path, &contender).await;
+                return Err(Error::LockBusy { path, waited_ms: 0 });
+            }
+        };
+        match outcome {
+            Ok(lock) => return Ok(session.hold(lock)),
             // Our place in the queue was deleted by somebody, or the connection broke: line up again.
             Err(error) if is_transient(&error) || error == zk::Error::RuntimeInconsistent => {
                 log::debug!("lock {path}: {error}, contending again");
+                withdraw(&session, &path, &contender).await;
                 tokio::time::sleep(crate::limits::WATCH_RETRY_PAUSE).await;
             }
             Err(error) => return Err(lost(&error)),
+        }
+    }
+}
+
+/// Takes our node out of the queue. The client means to do this itself, but when a contention ends while its node is being created, version 0.11 asks for a
+/// path without its directory and leaves the node standing for as long as the session lives. Requests are carried out in order, so a node that
+/// was asked for is there when we look.
+async fn withdraw(session: &Session, dir: &str, contender: &str) {
+    let Ok(names) = session
+        .call(|client| async move { client.list_children(dir).await })
+        .await
+    else {
+        return;
+    };
+    for name in names {
+        let node = format!("{dir}/{name}");
+        let Ok(Some((payload, _stat))) = nodes::read(session, "lock", &node).await else {
+            continue;
+        };
+        if payload == contender {
+            let node = node.as_str();
+            let _ = session
+                .call(|client| async move { client.delete(node, None).await })
+                .await;
         }
     }
 }
@@ -222,10 +261,11 @@ impl Held {
     }
 }
 
-/// Lines up in a task. One nobody waits for any more must not win the lock later.
+/// The wait for a contention. Dropping it makes the contention withdraw, and releases a lock that was won at the same moment.
 struct Contention {
     task: JoinHandle<Result<Arc<HeldLock>, Error>>,
     path: String,
+    _still_wanted: oneshot::Sender<()>,
 }
 
 impl Future for Contention {
@@ -241,11 +281,5 @@ impl Future for Contention {
                 })
             })
         })
-    }
-}
-
-impl Drop for Contention {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }

@@ -225,7 +225,7 @@ async fn follow_state(
     keeper: Arc<LeaseKeeper>,
 ) {
     let mut state = states.state();
-    loop {
+    while *published.borrow() != SessionState::Expired {
         match state {
             zk::SessionState::SyncConnected => published.send_replace(SessionState::Connected),
             zk::SessionState::Disconnected | zk::SessionState::ConnectedReadOnly => {

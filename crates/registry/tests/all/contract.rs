@@ -36,6 +36,7 @@ cases!(
     a_guardian_deletes_only_what_the_dead_owned,
     after_close_nothing_works,
     bad_input_is_refused_by_name,
+    it_serves_threads_and_runtimes_of_others,
 );
 
 /// Plays all cases at once and names those that failed.
@@ -639,5 +640,37 @@ async fn bad_input_is_refused_by_name(stage: Stage) {
     let large = "x".repeat(100_000);
     let failed = registry.put_persistent("/t19/large", &large).await.unwrap_err();
     assert!(failed.to_string().contains("100000 bytes"), "{failed}");
+    registry.close().await;
+}
+
+/// Actors live on single-threaded runtimes of their own, and values are dropped wherever.
+async fn it_serves_threads_and_runtimes_of_others(stage: Stage) {
+    let registry = stage.connect().await;
+    let theirs = Arc::clone(&registry);
+    let (guard, node) = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, async move {
+            let node = theirs.create_ephemeral("/t20/node", "x").await.unwrap();
+            let lease = theirs.start_lease(&node).await.unwrap();
+            let mut watch = theirs.watch_children("/t20").await.unwrap();
+            assert!(matches!(next_change(&mut watch).await, MemberEvent::Added { .. }));
+            let _busy = theirs.lock("/t20-lock", Some(PATIENCE)).await.unwrap();
+            let given_up = theirs.lock("/t20-lock", Some(Duration::from_millis(50))).await;
+            assert!(given_up.is_err());
+            assert!(lease.holds());
+            (theirs.lock("/t20-other", Some(PATIENCE)).await.unwrap(), node)
+        })
+    })
+    .join()
+    .unwrap();
+    // Its runtime is gone. Neither the node nor the lease minds, and a guard may be dropped where no runtime is at all.
+    node.update("y").await.unwrap();
+    assert!(registry.lease().holds());
+    std::thread::spawn(move || drop(guard)).join().unwrap();
+    registry.lock("/t20-other", Some(PATIENCE)).await.unwrap();
     registry.close().await;
 }

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use orca_registry::{ErrorClass, MysqlSettings, RegistrySettings, Secret, SessionState, connect};
 use std::time::Duration;
 
-const SESSION_TIMEOUT: Duration = Duration::from_secs(2);
+const SESSION_TIMEOUT: Duration = Duration::from_secs(3);
 
 fn sqlite(folder: &tempfile::TempDir) -> Stage {
     Stage {

@@ -244,7 +244,7 @@ impl Mariadb {
         command
             .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"])
             .args([
-                "--innodb-flush-log-at-trx-commit=0",
+                "--innodb-flush-log-at-trx-commit=2",
                 "--innodb-buffer-pool-size=32M",
             ])
             .arg(format!("--datadir={}", folder.join("data").display()))
