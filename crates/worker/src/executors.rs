@@ -33,6 +33,12 @@ pub struct Dispatch {
     pub host: String,
 }
 
+impl Dispatch {
+    fn workflow(&self) -> (i32, String) {
+        (self.workflow_instance_id, self.workflow_instance_name.clone())
+    }
+}
+
 /// Why a dispatch is not accepted. The texts reach the master's log; the one for full slots is Java's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -108,9 +114,11 @@ struct Table {
     stopping: bool,
     /// Events are neither taken nor sent any more: the tasks are about to be started elsewhere.
     silent: bool,
-    ended: Remembered<(i32, Millis), ()>,
+    /// By id, with the first submit time: a database that was created anew counts its ids from one again.
+    ended: Remembered<i32, Millis>,
     killed: Remembered<i32, ()>,
-    epochs: Remembered<i32, i64>,
+    /// By the id and name of the workflow instance; the name holds a time, for the same reason.
+    epochs: Remembered<(i32, String), i64>,
 }
 
 struct Task {
@@ -145,7 +153,7 @@ impl Executors {
         let mut table = self.lock();
         table.may_start(&dispatch, self.slots, now)?;
         if let Some(epoch) = dispatch.owner_epoch {
-            table.epochs.insert(dispatch.workflow_instance_id, epoch, now);
+            table.epochs.insert(dispatch.workflow(), epoch, now);
         }
         let (stop, receiver) = watch::channel(Stop::No);
         let wake = Arc::new(Notify::new());
@@ -216,7 +224,7 @@ impl Executors {
         {
             table
                 .ended
-                .insert((task_instance_id, task.dispatch.first_submit_time), (), now);
+                .insert(task_instance_id, task.dispatch.first_submit_time, now);
             self.freed.notify_waiters();
         }
     }
@@ -229,7 +237,10 @@ impl Executors {
             task.stop_with(Stop::Kill);
             return true;
         }
-        table.killed.insert(task_instance_id, (), now);
+        // One that has ended here cannot be on its way.
+        if table.ended.get(&task_instance_id, now).is_none() {
+            table.killed.insert(task_instance_id, (), now);
+        }
         false
     }
 
@@ -242,19 +253,22 @@ impl Executors {
     /// the caller's epoch is a former owner's.
     pub fn reassign(&self, task_instance_id: i32, owner: String, epoch: Option<i64>, now: Tick) -> bool {
         let mut table = self.lock();
-        let Some(workflow_instance_id) = table.tasks.get(&task_instance_id).map(Task::workflow_instance_id)
+        let Some(workflow) = table
+            .tasks
+            .get(&task_instance_id)
+            .map(|task| task.dispatch.workflow())
         else {
             return false;
         };
         if let Some(epoch) = epoch {
             if table
                 .epochs
-                .get(&workflow_instance_id, now)
+                .get(&workflow, now)
                 .is_some_and(|known| epoch < *known)
             {
                 return false;
             }
-            table.epochs.insert(workflow_instance_id, epoch, now);
+            table.epochs.insert(workflow, epoch, now);
         }
         let Some(task) = table.tasks.get_mut(&task_instance_id) else {
             return false;
@@ -341,17 +355,17 @@ impl Table {
         if self.tasks.contains_key(&id) {
             return Err(Refusal::AlreadyHere(id));
         }
-        if self.ended.get(&(id, dispatch.first_submit_time), now).is_some() {
+        if self.ended.get(&id, now) == Some(&dispatch.first_submit_time) {
             return Err(Refusal::AlreadyEnded(id));
         }
         if self.killed.get(&id, now).is_some() {
             return Err(Refusal::AlreadyKilled(id));
         }
-        let workflow_instance_id = dispatch.workflow_instance_id;
-        if let (Some(offered), Some(&known)) =
-            (dispatch.owner_epoch, self.epochs.get(&workflow_instance_id, now))
+        let known = self.epochs.get(&dispatch.workflow(), now).copied();
+        if let (Some(offered), Some(known)) = (dispatch.owner_epoch, known)
             && offered < known
         {
+            let workflow_instance_id = dispatch.workflow_instance_id;
             return Err(Refusal::FormerOwner {
                 workflow_instance_id,
                 known,
@@ -374,10 +388,6 @@ impl Task {
             }
             is_stronger
         });
-    }
-
-    const fn workflow_instance_id(&self) -> i32 {
-        self.dispatch.workflow_instance_id
     }
 
     fn listed(&self) -> Listed {

@@ -84,6 +84,46 @@ fn a_kill_that_overtakes_its_dispatch_wins() {
 }
 
 #[test]
+fn a_kill_that_comes_after_the_end_is_not_held_against_another_database() {
+    let executors = Executors::new(9, RESEND_MS);
+    admit(&executors, dispatch(1)).unwrap();
+    end(&executors, 1);
+    executors.acknowledge(1, ExecutorEventType::Failed, Tick(1));
+    assert!(!executors.kill(1, Tick(2)));
+    admit(
+        &executors,
+        Dispatch {
+            first_submit_time: Millis(6),
+            ..dispatch(1)
+        },
+    )
+    .unwrap();
+}
+
+#[test]
+fn an_epoch_counts_for_its_workflow_instance_only() {
+    let executors = Executors::new(9, RESEND_MS);
+    admit(&executors, with_epoch(1, 5)).unwrap();
+    let other = "another database".to_owned();
+    admit(
+        &executors,
+        Dispatch {
+            workflow_instance_name: other,
+            ..with_epoch(2, 1)
+        },
+    )
+    .unwrap();
+    admit(
+        &executors,
+        Dispatch {
+            workflow_instance_id: 11,
+            ..with_epoch(3, 1)
+        },
+    )
+    .unwrap();
+}
+
+#[test]
 fn a_kill_reaches_the_task_and_does_not_undo_an_abandonment() {
     let executors = Executors::new(9, RESEND_MS);
     let admitted = admit(&executors, dispatch(1)).unwrap();

@@ -171,3 +171,42 @@ fn beat(settings: &MembershipSettings, process_id: i32, sampler: &mut Sampler, l
         payload: heartbeat.to_json(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(10);
+    const LONG: Duration = Duration::from_secs(1_000);
+
+    #[tokio::test]
+    async fn a_session_is_over_when_it_says_so_or_is_silent_for_its_time_out() {
+        let (_sender, mut expired) = watch::channel(SessionState::Expired);
+        assert_eq!(session_over(&mut expired, LONG).await, "it has expired");
+
+        let (sender, mut ended) = watch::channel(SessionState::Connected);
+        drop(sender);
+        assert_eq!(
+            session_over(&mut ended, LONG).await,
+            "the registry client has ended"
+        );
+
+        let (_sender, mut silent) = watch::channel(SessionState::Suspended);
+        assert!(
+            session_over(&mut silent, SHORT)
+                .await
+                .starts_with("nothing was heard")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_silence_that_ends_in_time_is_no_end() {
+        let (sender, mut session) = watch::channel(SessionState::Suspended);
+        let mut over = std::pin::pin!(session_over(&mut session, LONG));
+        assert!(futures::poll!(&mut over).is_pending());
+        sender.send_replace(SessionState::Connected);
+        assert!(futures::poll!(&mut over).is_pending());
+        sender.send_replace(SessionState::Expired);
+        assert_eq!(over.await, "it has expired");
+    }
+}

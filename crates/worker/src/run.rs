@@ -27,7 +27,13 @@ pub async fn run(settings: WorkerSettings, shutdown: impl Future<Output = ()> + 
         return Err(Error::Settings { problems });
     }
     let registry = orca_registry::connect(&settings.registry).await?;
-    let mut worker = Worker::start(settings, registry).await?;
+    let mut worker = match Worker::start(settings, Arc::clone(&registry)).await {
+        Ok(worker) => worker,
+        Err(error) => {
+            registry.close().await;
+            return Err(error);
+        }
+    };
     tokio::select! {
         () = shutdown => {
             worker.stop().await;

@@ -9,6 +9,9 @@ use tokio::io::AsyncReadExt;
 /// Long enough that only a kill ends it.
 const FOR_EVER: &str = "sleep 1000";
 
+/// Cargo sets it for every test; a task must not see it.
+const HIDDEN: &str = "CARGO_MANIFEST_DIR";
+
 struct Started {
     group: ProcessGroup,
     output: pipe::Receiver,
@@ -34,12 +37,7 @@ fn start(script: &str) -> Started {
     std::fs::write(&path, script).unwrap();
     let worker = unique_worker();
     let guard = Guard::start(worker.clone()).unwrap();
-    let launch = Launch::script(
-        "/bin/bash",
-        &path,
-        directory.path(),
-        &["ORCA_TEST_HIDDEN".to_owned()],
-    );
+    let launch = Launch::script("/bin/bash", &path, directory.path(), &[HIDDEN.to_owned()]);
     let (group, output) = launch.start(worker.task(1), guard.handle()).unwrap();
     Started {
         group,
@@ -102,6 +100,13 @@ async fn a_process_that_ends_by_itself_leaves_its_code_and_both_outputs() {
     assert_eq!(started.group.wait().await.unwrap().code(), Some(7));
     started.group.end();
     started.guard.stop().await;
+}
+
+#[tokio::test]
+async fn a_hidden_variable_does_not_reach_the_task_and_the_others_do() {
+    assert!(std::env::var_os(HIDDEN).is_some(), "run by cargo");
+    let mut started = start("echo \"[${CARGO_MANIFEST_DIR-}] [${CARGO_PKG_NAME-}]\"");
+    assert_eq!(started.line().await, "[] [orca-worker]");
 }
 
 #[tokio::test]
