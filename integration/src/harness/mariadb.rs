@@ -13,9 +13,9 @@ const START_SECONDS: u64 = 60;
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// Name, user and password of the database the tests use.
-pub const DATABASE: &str = "dolphinscheduler";
-pub const USER: &str = "orca";
-pub const PASSWORD: &str = "orca";
+pub(super) const DATABASE: &str = "dolphinscheduler";
+pub(super) const USER: &str = "orca";
+pub(super) const PASSWORD: &str = "orca";
 
 pub struct MariaDb {
     process: Option<Process>,
@@ -38,9 +38,16 @@ impl MariaDb {
     /// See [`MariaDb::start`].
     pub fn start_at(folder: &Path, port: u16) -> Result<Self, Error> {
         if !Path::new(SERVER).exists() {
-            return Err(Error::Missing { program: "MariaDB", package: "mariadb-server" });
+            return Err(Error::Missing {
+                program: "MariaDB",
+                package: "mariadb-server",
+            });
         }
-        let mut server = Self { process: None, folder: folder.join("mariadb"), port };
+        let mut server = Self {
+            process: None,
+            folder: folder.join("mariadb"),
+            port,
+        };
         if !server.data().join("mysql").exists() {
             server.install()?;
         }
@@ -51,6 +58,12 @@ impl MariaDb {
     #[must_use]
     pub fn jdbc_url(&self) -> String {
         format!("jdbc:mysql://127.0.0.1:{}/{DATABASE}", self.port)
+    }
+
+    /// The URL that diesel understands.
+    #[must_use]
+    pub fn diesel_url(&self) -> String {
+        format!("mysql://{USER}:{PASSWORD}@127.0.0.1:{}/{DATABASE}", self.port)
     }
 
     #[must_use]
@@ -92,11 +105,15 @@ impl MariaDb {
         let mut process = Process::start("mariadb", command, &self.folder.join("mariadb.log"))?;
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
         let mut early_end = Ok(());
-        let answered = until("an answer of MariaDB", Deadline::after_seconds(START_SECONDS), || {
-            early_end = process.check_alive();
-            let open = TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
-            (early_end.is_err() || open).then_some(())
-        });
+        let answered = until(
+            "an answer of MariaDB",
+            Deadline::after_seconds(START_SECONDS),
+            || {
+                early_end = process.check_alive();
+                let open = TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
+                (early_end.is_err() || open).then_some(())
+            },
+        );
         early_end.and(answered)?;
         self.process = Some(process);
         Ok(())
@@ -118,7 +135,10 @@ impl MariaDb {
     }
 
     fn install(&self) -> Result<(), Error> {
-        let failed = |source| Error::Start { what: "mariadb".to_owned(), source };
+        let failed = |source| Error::Start {
+            what: "mariadb".to_owned(),
+            source,
+        };
         fs::create_dir_all(self.data()).map_err(failed)?;
         let init = format!(
             "CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET utf8 COLLATE utf8_bin;\n\
@@ -128,7 +148,11 @@ impl MariaDb {
         fs::write(self.folder.join("init.sql"), init).map_err(failed)?;
         let mut command = Command::new(INSTALLER);
         command
-            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
+            .args([
+                "--no-defaults",
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+            ])
             .arg(format!("--datadir={}", self.data().display()));
         if is_root() {
             command.arg("--user=root");
@@ -138,7 +162,10 @@ impl MariaDb {
             return Ok(());
         }
         let reason = String::from_utf8_lossy(&output.stderr).into_owned();
-        Err(Error::Failed { what: "mariadb-install-db".to_owned(), reason })
+        Err(Error::Failed {
+            what: "mariadb-install-db".to_owned(),
+            reason,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Servers as child processes in temporary folders, on free ports; whatever a test started is gone when it ends, also when it fails.
 
 mod cluster;
+pub mod definitions;
 mod mariadb;
 mod orca;
 mod ports;
@@ -22,11 +23,18 @@ pub use zookeeper::ZooKeeper;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{program} is not installed (install the package {package})")]
-    Missing { program: &'static str, package: &'static str },
+    Missing {
+        program: &'static str,
+        package: &'static str,
+    },
     #[error("{what} cannot be started: {source}")]
     Start { what: String, source: std::io::Error },
     #[error("{what} ended early ({status}); its last lines:\n{tail}")]
-    Ended { what: String, status: String, tail: String },
+    Ended {
+        what: String,
+        status: String,
+        tail: String,
+    },
     #[error("{what} did not happen within {seconds} s")]
     TimedOut { what: String, seconds: u64 },
     #[error("{what}: {reason}")]

@@ -17,11 +17,22 @@ pub fn orca_binary() -> Result<PathBuf, Error> {
     if let Some(named) = env::var_os("ORCA_BINARY") {
         return Ok(PathBuf::from(named));
     }
-    let here = env::current_exe().map_err(|source| Error::Start { what: "orca".to_owned(), source })?;
-    let found = here.ancestors().skip(1).take(3).map(|folder| folder.join("orca")).find(|path| path.is_file());
+    let here = env::current_exe().map_err(|source| Error::Start {
+        what: "orca".to_owned(),
+        source,
+    })?;
+    let found = here
+        .ancestors()
+        .skip(1)
+        .take(3)
+        .map(|folder| folder.join("orca"))
+        .find(|path| path.is_file());
     found.ok_or_else(|| Error::Failed {
         what: "orca".to_owned(),
-        reason: format!("no binary beside {}: run `cargo build --bin orca` with the same profile first", here.display()),
+        reason: format!(
+            "no binary beside {}: run `cargo build --bin orca` with the same profile first",
+            here.display()
+        ),
     })
 }
 
@@ -61,10 +72,17 @@ impl OrcaProcess {
         folder: &Path,
     ) -> Result<Self, Error> {
         let mut command = Command::new(orca_binary()?);
-        command.args(arguments).current_dir(folder).env_remove("RUST_BACKTRACE");
+        command
+            .args(arguments)
+            .current_dir(folder)
+            .env_remove("RUST_BACKTRACE");
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         let process = Process::start(name, command, &folder.join(format!("{name}.log")))?;
-        Ok(Self { process, address: format!("127.0.0.1:{port}"), port })
+        Ok(Self {
+            process,
+            address: format!("127.0.0.1:{port}"),
+            port,
+        })
     }
 
     /// # Errors

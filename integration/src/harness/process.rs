@@ -27,12 +27,28 @@ impl Process {
     /// # Errors
     /// When the log cannot be made or the program cannot be started.
     pub fn start(name: &str, mut command: Command, log: &Path) -> Result<Self, Error> {
-        let failed = |source| Error::Start { what: name.to_owned(), source };
-        let output = File::options().create(true).append(true).open(log).map_err(failed)?;
+        let failed = |source| Error::Start {
+            what: name.to_owned(),
+            source,
+        };
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(failed)?;
         let errors = output.try_clone().map_err(failed)?;
-        command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
+        command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .process_group(0);
         let child = command.spawn().map_err(failed)?;
-        Ok(Self { name: name.to_owned(), child, log: log.to_owned(), ended: None })
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_owned(),
+            ended: None,
+        })
     }
 
     #[must_use]
@@ -93,7 +109,10 @@ impl Process {
             }
             if start.elapsed() >= limit {
                 let what = format!("the end of {}", self.name);
-                return Err(Error::TimedOut { what, seconds: limit.as_secs() });
+                return Err(Error::TimedOut {
+                    what,
+                    seconds: limit.as_secs(),
+                });
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -121,9 +140,11 @@ impl Process {
     pub fn check_alive(&mut self) -> Result<(), Error> {
         match self.status() {
             None => Ok(()),
-            Some(status) => {
-                Err(Error::Ended { what: self.name.clone(), status: status.to_string(), tail: self.log_tail() })
-            }
+            Some(status) => Err(Error::Ended {
+                what: self.name.clone(),
+                status: status.to_string(),
+                tail: self.log_tail(),
+            }),
         }
     }
 

@@ -15,7 +15,10 @@ pub struct Deadline {
 impl Deadline {
     #[must_use]
     pub fn after_seconds(seconds: u64) -> Self {
-        Self { start: Instant::now(), limit: Duration::from_secs(seconds) }
+        Self {
+            start: Instant::now(),
+            limit: Duration::from_secs(seconds),
+        }
     }
 
     #[must_use]
@@ -24,7 +27,10 @@ impl Deadline {
     }
 
     fn error(&self, what: &str) -> Error {
-        Error::TimedOut { what: what.to_owned(), seconds: self.limit.as_secs() }
+        Error::TimedOut {
+            what: what.to_owned(),
+            seconds: self.limit.as_secs(),
+        }
     }
 }
 

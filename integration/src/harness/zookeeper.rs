@@ -32,9 +32,16 @@ impl ZooKeeper {
     /// See [`ZooKeeper::start`].
     pub fn start_at(folder: &Path, port: u16) -> Result<Self, Error> {
         if !Path::new(JAR).exists() {
-            return Err(Error::Missing { program: "ZooKeeper", package: "zookeeper" });
+            return Err(Error::Missing {
+                program: "ZooKeeper",
+                package: "zookeeper",
+            });
         }
-        let mut server = Self { process: None, folder: folder.join("zookeeper"), port };
+        let mut server = Self {
+            process: None,
+            folder: folder.join("zookeeper"),
+            port,
+        };
         server.prepare()?;
         server.restart()?;
         Ok(server)
@@ -60,16 +67,23 @@ impl ZooKeeper {
         command
             .arg("-Xmx256m")
             .arg("-Dzookeeper.admin.enableServer=false")
-            .arg(format!("-Dlog4j.configuration=file:{}", self.folder.join("log4j.properties").display()))
+            .arg(format!(
+                "-Dlog4j.configuration=file:{}",
+                self.folder.join("log4j.properties").display()
+            ))
             .args(["-cp", JAR, "org.apache.zookeeper.server.quorum.QuorumPeerMain"])
             .arg(self.folder.join("zoo.cfg"));
         let mut process = Process::start("zookeeper", command, &self.folder.join("zookeeper.log"))?;
         let port = self.port;
         let mut early_end = Ok(());
-        let answered = until("an answer of ZooKeeper", Deadline::after_seconds(START_SECONDS), || {
-            early_end = process.check_alive();
-            (early_end.is_err() || is_serving(port)).then_some(())
-        });
+        let answered = until(
+            "an answer of ZooKeeper",
+            Deadline::after_seconds(START_SECONDS),
+            || {
+                early_end = process.check_alive();
+                (early_end.is_err() || is_serving(port)).then_some(())
+            },
+        );
         early_end.and(answered)?;
         self.process = Some(process);
         Ok(())
@@ -82,7 +96,10 @@ impl ZooKeeper {
 
     fn prepare(&self) -> Result<(), Error> {
         let data = self.folder.join("data");
-        let failed = |source| Error::Start { what: "zookeeper".to_owned(), source };
+        let failed = |source| Error::Start {
+            what: "zookeeper".to_owned(),
+            source,
+        };
         fs::create_dir_all(&data).map_err(failed)?;
         // A short tick lets tests ask for short session time-outs; fsync off, since nothing here survives the machine.
         let config = format!(

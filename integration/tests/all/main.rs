@@ -2,4 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod path;
+mod support;
 mod tidy;
+mod trouble;

@@ -33,7 +33,10 @@ fn sources(folder: &str) -> Vec<PathBuf> {
 /// Lines of code of a file: comments are left out, so that a comment may name what the code must not use.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn dependencies(manifest: &str) -> BTreeSet<String> {
@@ -58,7 +61,12 @@ fn offenders(folder: &str, words: &[&str], allowed: &[&str]) -> Vec<String> {
             continue;
         }
         let code = code(&path);
-        found.extend(words.iter().filter(|word| code.contains(**word)).map(|word| format!("{shown}: {word}")));
+        found.extend(
+            words
+                .iter()
+                .filter(|word| code.contains(**word))
+                .map(|word| format!("{shown}: {word}")),
+        );
     }
     found
 }
@@ -70,35 +78,70 @@ fn crates_depend_in_one_direction() {
         ("crates/rpc/Cargo.toml", &["orca-engine"][..]),
         ("crates/registry/Cargo.toml", &["orca-engine"][..]),
         ("schema/Cargo.toml", &["orca-engine"][..]),
-        ("crates/worker/Cargo.toml", &["orca-engine", "orca-rpc", "orca-registry"][..]),
-        ("actors/Cargo.toml", &["orca-engine", "orca-rpc", "orca-registry", "orca-schema"][..]),
+        (
+            "crates/worker/Cargo.toml",
+            &["orca-engine", "orca-rpc", "orca-registry"][..],
+        ),
+        (
+            "actors/Cargo.toml",
+            &["orca-engine", "orca-rpc", "orca-registry", "orca-schema"][..],
+        ),
     ]);
     for (manifest, allowed) in allowed {
-        let ours: Vec<_> = dependencies(manifest).into_iter().filter(|name| name.starts_with("orca-")).collect();
+        let ours: Vec<_> = dependencies(manifest)
+            .into_iter()
+            .filter(|name| name.starts_with("orca-"))
+            .collect();
         for name in ours {
-            assert!(allowed.contains(&name.as_str()), "{manifest} must not depend on {name}");
+            assert!(
+                allowed.contains(&name.as_str()),
+                "{manifest} must not depend on {name}"
+            );
         }
     }
 }
 
 #[test]
 fn the_engine_does_no_io() {
-    let forbidden = ["tokio", "actix", "diesel", "zookeeper-client", "log", "uuid", "rand"];
+    let forbidden = [
+        "tokio",
+        "actix",
+        "diesel",
+        "zookeeper-client",
+        "log",
+        "uuid",
+        "rand",
+    ];
     let found = dependencies("crates/engine/Cargo.toml");
     let wrong: Vec<_> = forbidden.iter().filter(|name| found.contains(**name)).collect();
     assert!(wrong.is_empty(), "the engine depends on {wrong:?}");
-    let words = ["std::fs", "std::net", "std::thread", "std::env", "SystemTime", "Instant::now", "Utc::now", "Local::now"];
+    let words = [
+        "std::fs",
+        "std::net",
+        "std::thread",
+        "std::env",
+        "SystemTime",
+        "Instant::now",
+        "Utc::now",
+        "Local::now",
+    ];
     assert_eq!(offenders("crates/engine/src", &words, &[]), Vec::<String>::new());
 }
 
 #[test]
 fn the_codec_half_of_rpc_knows_no_runtime() {
-    let connections = ["crates/rpc/src/client", "crates/rpc/src/server", "crates/rpc/src/connection"];
+    let connections = [
+        "crates/rpc/src/client",
+        "crates/rpc/src/server",
+        "crates/rpc/src/connection",
+    ];
     let mut wrong = Vec::new();
     for path in sources("crates/rpc/src") {
         let shown = path.strip_prefix(root()).unwrap().display().to_string();
         let codec = ["frame", "envelope", "json", "dto", "methods"];
-        let is_codec = codec.iter().any(|part| shown.starts_with(&format!("crates/rpc/src/{part}")));
+        let is_codec = codec
+            .iter()
+            .any(|part| shown.starts_with(&format!("crates/rpc/src/{part}")));
         let uses_runtime = code(&path).contains("tokio::");
         if is_codec && uses_runtime {
             wrong.push(shown);
@@ -109,8 +152,19 @@ fn the_codec_half_of_rpc_knows_no_runtime() {
 
 #[test]
 fn sql_lives_in_schema_alone() {
-    let words = ["sql_query(", "diesel::insert_into", "diesel::update(", "diesel::delete("];
-    for folder in ["src", "actors/src", "crates/engine/src", "crates/rpc/src", "crates/worker/src"] {
+    let words = [
+        "sql_query(",
+        "diesel::insert_into",
+        "diesel::update(",
+        "diesel::delete(",
+    ];
+    for folder in [
+        "src",
+        "actors/src",
+        "crates/engine/src",
+        "crates/rpc/src",
+        "crates/worker/src",
+    ] {
         assert_eq!(offenders(folder, &words, &[]), Vec::<String>::new());
     }
 }
@@ -119,7 +173,14 @@ fn sql_lives_in_schema_alone() {
 fn only_the_configuration_reads_the_environment() {
     let words = ["env::var(", "env::var_os(", "env::vars("];
     assert_eq!(offenders("src", &words, &["src/config"]), Vec::<String>::new());
-    for folder in ["actors/src", "schema/src", "crates/engine/src", "crates/rpc/src", "crates/registry/src", "crates/worker/src"] {
+    for folder in [
+        "actors/src",
+        "schema/src",
+        "crates/engine/src",
+        "crates/rpc/src",
+        "crates/registry/src",
+        "crates/worker/src",
+    ] {
         assert_eq!(offenders(folder, &words, &[]), Vec::<String>::new());
     }
 }

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Figures of one master: real ZooKeeper, real MariaDB that flushes every commit, and a worker that finishes each task at once.
+# Prints a Markdown table with the Java master's figures and the ratio. docs/benchmarks.md holds such a table.
+#
+#   scripts/bench.sh                      all loads
+#   scripts/bench.sh --only workflows     one of: workflows chain fan latency start waiting
+set -euo pipefail
+. "$(dirname "$0")/lib/needs.sh"
+cd "$ORCA_ROOT"
+need_build
+need_servers
+cargo build --release --quiet --bin orca -p orca -p orca-integration --bins
+exec target/release/orca-integration bench "$@"
