@@ -11,7 +11,7 @@ pub use parse::CronError;
 
 use crate::time::Millis;
 use crate::zone::Zone;
-use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Weekday};
 
 /// How far the search goes. The rarest date, a fifth weekday on 29 February, comes back within 40 years.
 const SEARCH_YEARS_MAX: i32 = 100;
@@ -163,19 +163,17 @@ impl Days {
     }
 }
 
-/// The working day nearest to a day, inside the month of `date`. A day beyond the month's end still has a weekday, that of
-/// the next month's day; when it is a Saturday, the Friday before may be inside.
+/// The working day nearest to a day, inside the month of `date`; none in a month that does not have that day.
 fn nearest_weekday(date: NaiveDate, day: u32) -> Option<u32> {
     let last = last_day(date);
-    let first_weekday = date.with_day(1)?.weekday().num_days_from_sunday();
-    let nearest = match (first_weekday + day - 1) % 7 {
-        6 if day == 1 => day + 2,
-        6 => day - 1,
-        0 if day == last => day - 2,
-        0 => day + 1,
+    let weekday = date.with_day(day)?.weekday();
+    Some(match weekday {
+        Weekday::Sat if day == 1 => day + 2,
+        Weekday::Sat => day - 1,
+        Weekday::Sun if day == last => day - 2,
+        Weekday::Sun => day + 1,
         _ => day,
-    };
-    (nearest <= last).then_some(nearest)
+    })
 }
 
 fn last_day(date: NaiveDate) -> u32 {

@@ -203,7 +203,7 @@ impl Field {
             Some((range, step)) => (range, Some(self.step(part, step)?)),
             None => (part, None),
         };
-        let named = range.starts_with(|letter: char| letter.is_ascii_alphabetic());
+        let named = starts_with_letter(range);
         let step = step.filter(|_| !named);
         let value = |text: &str| {
             self.value(text)
@@ -211,6 +211,9 @@ impl Field {
         };
         let (from, to) = match range.split_once('-') {
             _ if range == "*" || range.is_empty() && step.is_some() => (self.min, self.max),
+            Some((_, to)) if named != starts_with_letter(to) => {
+                return Err(self.bad(part, "a range has two names or two numbers"));
+            }
             Some((from, to)) => (value(from)?, value(to)?),
             None if step.is_some() => (value(range)?, self.max),
             None => (value(range)?, value(range)?),
@@ -263,6 +266,10 @@ impl Field {
             reason,
         }
     }
+}
+
+fn starts_with_letter(text: &str) -> bool {
+    text.starts_with(|letter: char| letter.is_ascii_alphabetic())
 }
 
 /// Digits only, and not more than a `u32` of them.

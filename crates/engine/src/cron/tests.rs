@@ -233,6 +233,11 @@ fn what_is_no_expression_is_refused_with_its_field() {
         ("5x 0 0 1 * ?", "cron field second"),
         ("1-2-3 0 0 1 * ?", "cron field second"),
         ("0/0 0 0 1 * ?", "cron field second"),
+        (
+            "0 0 0 1 MAY-7 ?",
+            "cron field month has the bad part \"MAY-7\": a range has two names",
+        ),
+        ("0 0 0 ? * 2-FRI", "cron field day-of-week"),
         ("/ 0 0 1 * ?", "cron field second"),
         ("+5 0 0 1 * ?", "cron field second"),
         ("99999999999 0 0 1 * ?", "cron field second"),
