@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -208,6 +209,8 @@ impl Mariadb {
                 "--auth-root-authentication-method=normal",
             ])
             .arg(format!("--datadir={}", data.display()))
+            // A starting MariaDB removes the temporary tables it finds, also those of another one.
+            .arg(format!("--tmpdir={}", folder.path().display()))
             .args(as_user())
             .stdin(Stdio::null())
             .output()
@@ -251,6 +254,7 @@ impl Mariadb {
             .arg(format!("--socket={}", folder.join("s").display()))
             .arg(format!("--pid-file={}", folder.join("pid").display()))
             .arg(format!("--init-file={}", folder.join("init.sql").display()))
+            .arg(format!("--tmpdir={}", folder.display()))
             .arg(format!("--port={port}"))
             .args(as_user())
             .stdin(Stdio::null())
