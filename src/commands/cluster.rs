@@ -85,10 +85,6 @@ impl Cluster {
         members(&*self.registry, orca_registry::paths::MASTERS).await
     }
 
-    pub(crate) async fn workers(&self) -> Result<Vec<String>, Failure> {
-        members(&*self.registry, orca_registry::paths::WORKERS).await
-    }
-
     pub(crate) async fn close(self) {
         self.client.shutdown();
         self.registry.close().await;

@@ -82,13 +82,12 @@ fn is_wide(character: char) -> bool {
         | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd)
 }
 
-/// A length of time as people say it: `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`.
+/// A length of time as people say it: `<1 s`, `12 s`, `3 min 05 s`, `2 h 07 min`. Rows keep whole seconds, so nothing finer is known.
 pub(crate) fn duration(millis: i64) -> String {
-    let millis = millis.max(0);
-    let seconds = millis / 1_000;
+    let seconds = millis.max(0) / 1_000;
     match seconds {
-        0..10 => format!("{}.{} s", seconds, millis % 1_000 / 100),
-        10..60 => format!("{seconds} s"),
+        0 => "<1 s".to_owned(),
+        1..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60),
     }
@@ -130,9 +129,8 @@ mod tests {
     #[test]
     fn durations_read_well() {
         let cases = [
-            (-5, "0.0 s"),
-            (450, "0.4 s"),
-            (9_999, "9.9 s"),
+            (-5, "<1 s"),
+            (999, "<1 s"),
             (59_999, "59 s"),
             (185_000, "3 min 05 s"),
             (7_620_000, "2 h 07 min"),

@@ -14,7 +14,6 @@ use crate::limits::{LIST_LEN, LIST_LEN_MAX, LOG_LINES};
 use crate::output;
 use clap::{Args, Subcommand};
 use orca_engine::codes::WorkflowState;
-use orca_engine::model::WorkflowInstance;
 use orca_rpc::Client;
 use orca_schema::{Error, InstanceFilter, Page};
 use serde_json::json;

@@ -19,8 +19,8 @@ mod workflow;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use flow::{Flow, FlowTask, TaskKind};
-pub(crate) use problem::{Error, Note};
+pub(crate) use flow::{Flow, FlowTask};
+pub(crate) use problem::Error;
 
 use placeholder::Placeholders;
 use problem::{Problems, Report};

@@ -1,5 +1,6 @@
 //! What a file may say, what it may not, and the exact words of each refusal.
 
+use super::flow::TaskKind;
 use super::*;
 use orca_engine::codes::{DataType, Direct, ExecutionType, Flag, Priority, TaskTimeoutStrategy, WarningType};
 use orca_engine::model::Property;

@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_summary_names_the_task_that_failed_and_shows_its_last_words() {
         let expected = [
-            "etl-1 (instance 7): FAILURE in 5.0 s",
+            "etl-1 (instance 7): FAILURE in 5 s",
             "  task task6: failed in attempt 1 of 3 on 127.0.0.1:1234",
             "    log: /logs/1.log",
             "    | the last\u{fffd} words",
@@ -130,15 +130,15 @@ mod tests {
         let lines = details(&failed_run());
         assert_eq!(
             lines[1],
-            "master 127.0.0.1:5678, started 1970-01-01 00:00:10, ended 1970-01-01 00:00:15, took 5.0 s"
+            "master 127.0.0.1:5678, started 1970-01-01 00:00:10, ended 1970-01-01 00:00:15, took 5 s"
         );
         assert_eq!(
             lines[2],
-            "TASK   TYPE   STATE    ATTEMPT  TIME   STARTED              HOST            LOG"
+            "TASK   TYPE   STATE    ATTEMPT  TIME  STARTED              HOST            LOG"
         );
         assert_eq!(
             lines[3],
-            "task5  SHELL  SUCCESS  1/3      1.5 s  1970-01-01 00:00:11  127.0.0.1:1234  /logs/1.log"
+            "task5  SHELL  SUCCESS  1/3      1 s   1970-01-01 00:00:11  127.0.0.1:1234  /logs/1.log"
         );
     }
 }

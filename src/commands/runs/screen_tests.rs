@@ -56,7 +56,7 @@ fn lines_tell_each_change_once() {
         .show(&[run("FAILURE", vec![task("a", "SUCCESS"), retried])])
         .unwrap();
     let expected = "etl: RUNNING_EXECUTION on m:1\netl: a: RUNNING_EXECUTION on h:1\na word\n\
-                    etl: a: SUCCESS on h:1\netl: b: FAILURE on h:1, attempt 2/2\netl: FAILURE after 2.0 s\n";
+                    etl: a: SUCCESS on h:1\netl: b: FAILURE on h:1, attempt 2/2\netl: FAILURE after 2 s\n";
     assert_eq!(text(&output), expected);
 }
 
@@ -71,8 +71,8 @@ fn the_table_is_drawn_over_the_last_one() {
     screen
         .show(&[run("SUCCESS", vec![task("a", "SUCCESS")])])
         .unwrap();
-    let first = "etl  RUNNING_EXECUTION  2.0 s on m:1\n  TASK  STATE     ATTEMPT  TIME   HOST\n  a     DISPATCH  1/1      1.5 s  h:1\n";
-    let second = "etl  SUCCESS  2.0 s on m:1\n  TASK  STATE    ATTEMPT  TIME   HOST\n  a     SUCCESS  1/1      1.5 s  h:1\n";
+    let first = "etl  RUNNING_EXECUTION  2 s on m:1\n  TASK  STATE     ATTEMPT  TIME  HOST\n  a     DISPATCH  1/1      1 s   h:1\n";
+    let second = "etl  SUCCESS  2 s on m:1\n  TASK  STATE    ATTEMPT  TIME  HOST\n  a     SUCCESS  1/1      1 s   h:1\n";
     assert_eq!(
         text(&output),
         format!("{first}\u{1b}[3A\r\u{1b}[Ja word\n{first}\u{1b}[3A\r\u{1b}[J{second}")
