@@ -1,7 +1,7 @@
 //! A database connection on a thread of its own.
 //!
-//! Diesel blocks, and a database that does not answer blocks for long. So a [`Worker`] runs one job after the other on its own thread, and who waits for it gives
-//! up after a bounded time. A job that was given up may still be carried out.
+//! Diesel blocks, and a database that does not answer blocks for long. So a [`Worker`] runs one job after the other on its own thread, and
+//! who waits for it gives up after a bounded time. A job that was given up may still be carried out.
 
 use super::tables::SQLITE_DDL;
 use crate::error::Error;

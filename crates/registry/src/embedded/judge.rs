@@ -1,5 +1,5 @@
-//! Which of the other sessions have ended. Compares no clocks: a session is dead when its heartbeat has not changed for its whole time-out *as seen by us*, while we
-//! were awake to see it, or when its process is known to have ended.
+//! Which of the other sessions have ended. Compares no clocks: a session is dead when its heartbeat has not changed for its whole time-out *as
+//! seen by us*, while we were awake to see it, or when its process is known to have ended.
 
 use super::tables::ClientRow;
 use std::collections::HashMap;

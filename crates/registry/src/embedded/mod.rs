@@ -1,7 +1,7 @@
 //! The registry in four tables, shaped as those of the JDBC registry of DolphinScheduler.
 //!
-//! On SQLite it has a file of its own and serves the processes of one machine. On MySQL it shares the main database with Java peers and keeps their rules: rows,
-//! events, heartbeats and purges are such that a Java `JdbcRegistryServer` reads them.
+//! On SQLite it has a file of its own and serves the processes of one machine. On MySQL it shares the main database with Java peers and keeps
+//! their rules: rows, events, heartbeats and purges are such that a Java `JdbcRegistryServer` reads them.
 
 mod connection;
 mod judge;

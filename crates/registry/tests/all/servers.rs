@@ -67,12 +67,20 @@ fn bound_command(program: &str) -> Command {
     }
 }
 
+/// A port nobody listens on, below the range the system takes outgoing connections from, and never the same twice in one process.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let given = GIVEN.fetch_add(1, Ordering::Relaxed);
+        assert!(given < COUNT, "no free port");
+        let start = std::process::id().wrapping_mul(97);
+        let port = u16::try_from(FIRST + start.wrapping_add(given) % COUNT).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// One standalone ZooKeeper.
