@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
+  orca standalone examples/etl.yaml             run a workflow file on a cluster of its own, and show it
   orca check-config                             show the effective configuration and every problem
   orca migrate                                  prepare the database once
   orca master                                   a master of a cluster, as conf/application.yaml and the environment say
@@ -38,8 +39,23 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// A master server of a cluster
+    Master(commands::master::Arguments),
+    /// A worker server that runs SHELL and PYTHON tasks
+    Worker(commands::worker::Arguments),
+    /// Make what the database lacks: Orca's few own tables, or everything in an empty one
+    Migrate(commands::migrate::Arguments),
     /// Show the effective configuration, secrets as stars, and everything that is wrong with it
     CheckConfig(commands::check_config::Arguments),
+    /// A whole cluster on this machine, on SQLite; runs workflow files
+    Standalone(commands::standalone::Arguments),
+    /// Runs of workflows: list, show, start
+    Workflow(commands::workflow::Arguments),
+    /// Who is registered, what runs and what waits
+    Status(commands::status::Arguments),
+    /// Become the command that follows, and end with the caller
+    #[command(hide = true)]
+    Attached(commands::attached::Arguments),
 }
 
 impl Cli {
@@ -60,7 +76,14 @@ impl Cli {
             json: self.json,
         };
         match self.command {
+            Command::Master(arguments) => commands::master::run(&arguments, &context),
+            Command::Worker(arguments) => commands::worker::run(&arguments, &context),
+            Command::Migrate(arguments) => commands::migrate::run(&arguments, &context),
             Command::CheckConfig(arguments) => commands::check_config::run(&arguments, &context),
+            Command::Standalone(arguments) => commands::standalone::run(&arguments, &context),
+            Command::Workflow(arguments) => commands::workflow::run(&arguments, &context),
+            Command::Status(arguments) => commands::status::run(&arguments, &context),
+            Command::Attached(arguments) => commands::attached::run(&arguments),
         }
     }
 }

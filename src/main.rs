@@ -6,9 +6,13 @@ mod commands;
 mod config;
 mod context;
 mod exit;
+mod flowfile;
 mod limits;
 mod logging;
 mod output;
+mod servers;
+mod startup;
+mod stop;
 
 use std::process::ExitCode;
 

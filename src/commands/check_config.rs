@@ -1,6 +1,6 @@
 //! `orca check-config`: the effective configuration and everything that is wrong with it. Changes nothing, connects to nothing.
 
-use crate::config::{Purpose, Report, Request, load};
+use crate::config::{Purpose, Report, Request, load, reference_page};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -16,9 +16,17 @@ pub(crate) struct Arguments {
     /// Check what `orca standalone` would use
     #[arg(long)]
     standalone: bool,
+
+    /// Print what every key means instead
+    #[arg(long)]
+    reference: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    if arguments.reference {
+        output::raw(&reference_page());
+        return Ok(Exit::Ok);
+    }
     let purpose = if arguments.standalone {
         Purpose::Standalone
     } else {

@@ -11,7 +11,6 @@ mod file;
 mod layer;
 mod names;
 mod placeholder;
-#[cfg(test)]
 mod reference;
 mod section;
 mod sections;
@@ -22,12 +21,12 @@ mod value;
 mod zone;
 
 pub(crate) use environment::Environment;
+pub(crate) use reference::page as reference_page;
 pub(crate) use section::Problem;
 pub(crate) use sections::master::Balancer;
 pub(crate) use sections::network::{Network, NetworkStrategy};
 pub(crate) use sections::registry::RegistryType;
 pub(crate) use settings::Settings;
-pub(crate) use value::Secret;
 
 use ::config::Config;
 use file::Document;
@@ -134,6 +133,9 @@ pub(crate) fn load(request: &Request, environment: &Environment) -> Report {
     let mut reader = Reader::new(values, problems);
     let mut settings = Settings::read(&mut reader);
     let mut checks = Checks::new(&reader.origins);
+    settings.in_kubernetes = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"]
+        .iter()
+        .all(|name| environment.get(name).is_some());
     settings.validate(&mut checks);
     settings.choose_zone(java_zone(environment).as_deref(), &mut checks);
     let found_later = checks.problems;

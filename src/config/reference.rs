@@ -1,18 +1,16 @@
-//! Writes `docs/configuration.md` from the sections, and fails when the page is stale. `ORCA_REGENERATE=1` rewrites it.
+//! The reference of all keys, made from the sections. `docs/configuration.md` is this text; a test fails when it is stale, and
+//! `ORCA_REGENERATE=1` rewrites it.
 
 use super::accepted::{REMOVED, UNUSED};
-use super::environment::Environment;
 use super::names::environment_names;
 use super::section::Field;
 use super::settings::{SectionFields, Settings};
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
 const HEAD: &str = "\
 # Configuration
 
-Generated from `src/config/sections`; `ORCA_REGENERATE=1 cargo test -p orca reference` rewrites it.
+What `orca check-config --reference` prints; `ORCA_REGENERATE=1 cargo test -p orca reference` rewrites this page.
 
 Orca reads what the Java servers read. Later layers win:
 
@@ -33,7 +31,8 @@ Durations: `10s`, `5m`, `1h`, `0d`, `250ms`, `PT10S`; a bare number counts milli
 those of DolphinScheduler 3.4.2. `orca standalone` reads no file unless it is told to, and its defaults are SQLite and the embedded registry.
 ";
 
-fn page() -> String {
+/// The page.
+pub(crate) fn page() -> String {
     let mut page = HEAD.to_owned();
     for section in Settings::sections() {
         write_section(&mut page, &section);
@@ -104,32 +103,40 @@ fn write_notes(page: &mut String, title: &str, about: &str, notes: &[(&str, &str
     }
 }
 
-#[test]
-fn the_reference_page_is_not_stale() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
-    let page = page();
-    if Environment::of_the_process().get("ORCA_REGENERATE") == Some("1") {
-        fs::write(&path, &page).expect("the page can be written");
-    }
-    let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        found == page,
-        "docs/configuration.md is stale: run ORCA_REGENERATE=1 cargo test -p orca reference"
-    );
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+    use std::fs;
+    use std::path::Path;
 
-#[test]
-fn every_key_has_a_text_and_a_name_of_its_own() {
-    let mut seen = std::collections::BTreeSet::new();
-    for section in Settings::sections() {
-        for field in &section.fields {
-            let key = section.full(field);
-            assert!(field.text.trim().len() > 10, "{key} has no text");
-            for name in environment_names(&key) {
-                assert!(
-                    seen.insert(name.clone()),
-                    "two keys have the environment name {name}"
-                );
+    #[test]
+    fn the_reference_page_is_not_stale() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+        let page = page();
+        if Environment::of_the_process().get("ORCA_REGENERATE") == Some("1") {
+            fs::write(&path, &page).expect("the page can be written");
+        }
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == page,
+            "docs/configuration.md is stale: run ORCA_REGENERATE=1 cargo test -p orca reference"
+        );
+    }
+
+    #[test]
+    fn every_key_has_a_text_and_a_name_of_its_own() {
+        let mut seen = std::collections::BTreeSet::new();
+        for section in Settings::sections() {
+            for field in &section.fields {
+                let key = section.full(field);
+                assert!(field.text.trim().len() > 10, "{key} has no text");
+                for name in environment_names(&key) {
+                    assert!(
+                        seen.insert(name.clone()),
+                        "two keys have the environment name {name}"
+                    );
+                }
             }
         }
     }

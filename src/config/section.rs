@@ -13,6 +13,8 @@ pub(crate) struct Field {
     pub(crate) default: String,
     pub(crate) text: &'static str,
     pub(crate) empty_is_a_value: bool,
+    /// It is a credential or may hold one.
+    pub(crate) is_secret: bool,
 }
 
 /// A group of keys below one prefix.
@@ -62,6 +64,7 @@ macro_rules! section {
                     default: default.$field.show(),
                     text: concat!($($text),*),
                     empty_is_a_value: <$type as Setting>::EMPTY_IS_A_VALUE,
+                    is_secret: <$type as Setting>::SECRET || <$type as Setting>::MAY_HOLD_SECRETS,
                 } ),* ]
             }
 

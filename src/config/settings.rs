@@ -1,10 +1,11 @@
 //! All sections together.
 
+use super::names::environment_names;
 use super::section::{Checks, Field, Reader, Section, join};
 use super::sections::datasource::Datasource;
 use super::sections::master::{Master, MasterLoadProtection, Server};
 use super::sections::network::Network;
-use super::sections::orca::{Database, Dispatch, Failover, Intake, Orca, Spring};
+use super::sections::orca::{Database, Dispatch, Failover, Intake, Lease, Orca, Spring};
 use super::sections::registry::{OrcaRegistry, RegistryChoice, RegistryType, Zookeeper};
 use super::sections::worker::{Common, OrcaWorker, Worker, WorkerLoadProtection};
 use super::zone;
@@ -33,6 +34,8 @@ macro_rules! settings {
             $( pub(crate) $field: $type, )*
             /// The zone of the times in rows, messages and logs.
             pub(crate) zone: Tz,
+            /// Whether the process runs in a pod.
+            pub(crate) in_kubernetes: bool,
         }
 
         impl Settings {
@@ -41,7 +44,7 @@ macro_rules! settings {
             }
 
             pub(crate) fn read(reader: &mut Reader) -> Self {
-                Self { $( $field: <$type>::read(reader, $prefix), )* zone: Tz::UTC }
+                Self { $( $field: <$type>::read(reader, $prefix), )* zone: Tz::UTC, in_kubernetes: false }
             }
 
             /// Full keys and values in the order of the reference page, secrets as stars.
@@ -71,6 +74,7 @@ settings! {
     "orca.registry", "The embedded registry" => orca_registry: OrcaRegistry;
     "orca.intake", "Taking commands" => intake: Intake;
     "orca.dispatch", "Sending tasks" => dispatch: Dispatch;
+    "orca.lease", "The lease of a master" => lease: Lease;
     "orca.failover", "Failover" => failover: Failover;
     "orca.worker", "Orca's worker" => orca_worker: OrcaWorker;
 }
@@ -116,6 +120,23 @@ impl Settings {
                 ),
             }
         }
+    }
+
+    /// Environment variables that may hold credentials. Tasks of a worker must not get them.
+    pub(crate) fn secret_variables() -> Vec<String> {
+        let sections = Self::sections();
+        let is_secret = |field: &&Field| field.is_secret;
+        let names = |section: &SectionFields| {
+            let secret = section.fields.iter().filter(is_secret);
+            secret
+                .flat_map(|field| environment_names(&section.full(field)))
+                .collect::<Vec<_>>()
+        };
+        sections
+            .iter()
+            .flat_map(names)
+            .chain(["SPRING_DATASOURCE_USERNAME".to_owned()])
+            .collect()
     }
 
     /// The file of the embedded registry.

@@ -522,6 +522,23 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
+fn tasks_do_not_get_credentials() {
+    let names = Settings::secret_variables();
+    for name in [
+        "SPRING_DATASOURCE_URL",
+        "SPRING_DATASOURCE_USERNAME",
+        "SPRING_DATASOURCE_PASSWORD",
+        "REGISTRY_ZOOKEEPER_DIGEST",
+    ] {
+        assert!(
+            names.iter().any(|known| known == name),
+            "{name} is missing in {names:?}"
+        );
+    }
+    assert!(!names.iter().any(|name| name == "MASTER_LISTEN_PORT"));
+}
+
+#[test]
 fn the_zone_follows_java() {
     let zone = |variables: &[(&'static str, &'static str)], yaml: &str| {
         Setup::new(yaml)

@@ -12,6 +12,8 @@ pub(crate) trait Setting: Sized {
     const EXPECTED: &'static str;
     /// Never printed.
     const SECRET: bool = false;
+    /// Shown, but not all of it.
+    const MAY_HOLD_SECRETS: bool = false;
     /// An empty text is a value of its own; for other types it means "not set", as in Spring.
     const EMPTY_IS_A_VALUE: bool = false;
 
@@ -87,6 +89,7 @@ impl std::fmt::Debug for DatabaseUrl {
 impl Setting for DatabaseUrl {
     const EXPECTED: &'static str =
         "an address like jdbc:mysql://host:3306/dolphinscheduler or jdbc:sqlite:file";
+    const MAY_HOLD_SECRETS: bool = true;
 
     fn parse(text: &str) -> Option<Self> {
         Some(Self(text.trim().to_owned()))

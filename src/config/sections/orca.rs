@@ -16,7 +16,7 @@ section! {
         "time-zone" => time_zone: Option<String> = None;
         /// What is logged: a level, or `target=level` pairs separated by commas. Also `RUST_LOG`.
         "log.filter" => log_filter: String = "info".to_owned();
-        /// The task type `LogicFakeTask`, a plug-in for tests that runs inside the master.
+        /// The task type `LogicFakeTask`, a plug-in for tests that runs inside the master. Not built yet: without effect.
         "fake-task.enabled" => fake_task_enabled: bool = false;
         /// How long a planned stop may take to finish what has been accepted. Launchers kill after 5 s.
         "stop-timeout" => stop_timeout: Duration = Duration::from_secs(4);
@@ -35,6 +35,9 @@ section! {
         /// The server ends a transaction that is idle for so long, so that a frozen master keeps no locks. Well below the registry's session
         /// time-out; whole seconds; 0 leaves the server's own.
         "idle-transaction-timeout" => idle_transaction_timeout: Duration = Duration::from_secs(5);
+        /// A master that starts makes what is missing, as `orca migrate` does: Orca's few own tables beside DolphinScheduler's, or everything in an empty
+        /// database. Without this it ends with a message when something is missing.
+        "migrate-at-start" => migrate_at_start: bool = true;
         /// How long a process that starts keeps trying to reach the database before it gives up.
         "startup-timeout" => startup_timeout: Duration = Duration::from_secs(60);
     }
@@ -63,6 +66,14 @@ section! {
     pub(crate) struct Failover {
         /// How long a lost Java worker may come back before its tasks fail over. Java waits as long. Orca's own workers are believed at once.
         "java-worker-grace" => java_worker_grace: Duration = Duration::from_secs(30);
+    }
+}
+
+section! {
+    /// The right of a master to act, which it loses when the registry has not heard of it for too long.
+    pub(crate) struct Lease {
+        /// After a lost lease the master joins again as a new one. Without this it ends with exit code 1, as Java's does.
+        "rejoin" => rejoin: bool = true;
     }
 }
 

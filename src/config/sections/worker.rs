@@ -53,8 +53,10 @@ section! {
         "python-launcher" => python_launcher: String = "python3".to_owned();
         /// After how long a report that no master acknowledged is sent again.
         "event-resend-interval" => event_resend_interval: Duration = Duration::from_secs(180);
-        /// How long a stop waits for running tasks before it kills them.
-        "stop-timeout" => stop_timeout: Duration = Duration::from_secs(4);
+        /// How long a stop lets running tasks go on before it ends them. Launchers kill the worker after 5 s.
+        "stop-wait" => stop_wait: Duration = Duration::ZERO;
+        /// How long a task may then take to end by itself before it is ended by force.
+        "leave-wait" => leave_wait: Duration = Duration::from_secs(3);
     }
 }
 
@@ -74,12 +76,21 @@ section! {
 impl Worker {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
         if let Some(address) = &self.address {
-            let good = crate::address::split(address).is_some();
-            checks.that(
-                good,
-                "worker.worker-address",
-                format!("\"{address}\" must look like host:port, an IPv6 host in brackets"),
-            );
+            let key = "worker.worker-address";
+            match crate::address::split(address) {
+                None => checks.that(
+                    false,
+                    key,
+                    format!("\"{address}\" must look like host:port, an IPv6 host in brackets"),
+                ),
+                Some((_, port)) => {
+                    checks.that(
+                        port == self.listen_port.0,
+                        key,
+                        "must have the port of worker.listen-port",
+                    );
+                }
+            }
         }
         let most = orca_worker::limits::EXECUTION_SLOTS_MAX;
         let slots = (1..=most).contains(&self.execution_slots);

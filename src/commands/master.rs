@@ -1,0 +1,66 @@
+//! `orca master`: boot and shutdown order. Database, then registry and RPC port, then work; the other way round at the end.
+
+use crate::config::Settings;
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::limits::STOP_MARGIN;
+use crate::servers::{master_settings, registry_settings};
+use crate::startup::{Patience, open_store, patiently};
+use crate::stop;
+use clap::Args;
+use orca_actors::BootError;
+use orca_registry::ErrorClass;
+use tokio::sync::watch;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {}
+
+pub(crate) fn run(_: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    let settings = context.server_settings()?;
+    if settings.orca.fake_task_enabled {
+        log::warn!("orca.fake-task.enabled has no effect yet: the task type LogicFakeTask is not built");
+    }
+    let stop = stop::listen(settings.orca.stop_timeout + STOP_MARGIN)?;
+    let exit = actix::System::new().block_on(Box::pin(serve(settings, stop)))?;
+    log::info!("stopped");
+    Ok(exit)
+}
+
+async fn serve(settings: Settings, mut stop: watch::Receiver<bool>) -> Result<Exit, Failure> {
+    let (master, registry) = (master_settings(&settings)?, registry_settings(&settings));
+    log::info!(
+        "master {}: starting on port {}",
+        master.address,
+        master.listen.port()
+    );
+    let Some(store) = open_store(&settings, &mut stop).await? else {
+        return Ok(Exit::Ok);
+    };
+    let told = stop.clone();
+    let attempt = async || {
+        Box::pin(orca_actors::run_master(
+            master.clone(),
+            store.clone(),
+            registry.clone(),
+            told.clone(),
+        ))
+        .await
+    };
+    let patience = Patience::of(settings.orca_registry.startup_timeout);
+    let ended = patiently("registry", patience, &mut stop, registry_may_come_back, attempt).await?;
+    Ok(match ended {
+        Some(orca_actors::Exit::Stopped) | None => Exit::Ok,
+        Some(orca_actors::Exit::LeaseLost) => {
+            log::error!("the lease is lost and orca.lease.rejoin is off: ending");
+            Exit::Failed
+        }
+    })
+}
+
+/// Nothing else that keeps a master from starting gets better by waiting.
+fn registry_may_come_back(error: &BootError) -> bool {
+    match error {
+        BootError::Registry(error) => matches!(error.class(), ErrorClass::Retry | ErrorClass::SessionLost),
+        _ => false,
+    }
+}
