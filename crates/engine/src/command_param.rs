@@ -2,6 +2,7 @@
 
 use crate::codes::WorkflowState;
 use crate::model::Property;
+use crate::params::write_properties;
 use serde_json::{Map, Value, json};
 
 /// What all kinds share, and the kind with its own members.
@@ -93,17 +94,17 @@ impl CommandParam {
     /// The text as the reference writes it.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let list = |null: bool, value: Value| if null { Value::Null } else { value };
         let lists_parameters = matches!(self.kind, Kind::StartProcess | Kind::ComplementData { .. });
+        let parameters = match self.command_params.as_slice() {
+            [] if !lists_parameters => "null".to_owned(),
+            parameters => write_properties(parameters),
+        };
+        let start_nodes = Some(&self.start_nodes).filter(|codes| !codes.is_empty());
         let mut text = format!(
-            r#"{{"commandType":{},"subWorkflowInstance":{},"startNodes":{},"commandParams":{},"timeZone":{}"#,
+            r#"{{"commandType":{},"subWorkflowInstance":{},"startNodes":{},"commandParams":{parameters},"timeZone":{}"#,
             json!(self.kind.name()),
             self.sub_workflow_instance,
-            list(self.start_nodes.is_empty(), json!(self.start_nodes)),
-            list(
-                self.command_params.is_empty() && !lists_parameters,
-                json!(self.command_params)
-            ),
+            json!(start_nodes),
             json!(self.time_zone),
         );
         match &self.kind {

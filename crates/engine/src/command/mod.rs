@@ -4,6 +4,8 @@
 mod history;
 mod plan;
 mod recover;
+#[cfg(test)]
+mod tests;
 
 pub use history::append as append_state_history;
 pub use plan::{plan, start_codes, starts_from_rows};

@@ -3,6 +3,8 @@
 //! Two steps, because the engine reads nothing: [`needs`] says which rows are wanted, [`build`] makes the context from them.
 
 mod resources;
+#[cfg(test)]
+mod tests;
 
 use crate::codes::{TaskTimeoutStrategy, TimeoutFlag};
 use crate::model::{DataSource, ExecutionContext, Property, TaskDefinition, TaskInstance};

@@ -5,6 +5,8 @@
 
 mod selection;
 mod static_graph;
+#[cfg(test)]
+mod tests;
 
 pub use selection::ExecutionGraph;
 pub use static_graph::StaticGraph;

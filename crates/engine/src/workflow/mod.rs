@@ -45,4 +45,4 @@ impl NodeId {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

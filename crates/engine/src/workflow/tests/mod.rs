@@ -3,7 +3,7 @@
 mod cells;
 mod chance;
 mod cost;
-mod kit;
+pub(crate) mod kit;
 mod script;
 mod tables;
 mod world;

@@ -562,9 +562,8 @@ impl World {
         self.calls = calls
             .into_iter()
             .filter_map(|call| match call {
-                Call::Dispatch { id, host } | Call::Late { id, host, .. } => {
-                    Some(Call::Late { id, host, until })
-                }
+                Call::Dispatch { id, host } => Some(Call::Late { id, host, until }),
+                late @ Call::Late { .. } => Some(late),
                 Call::Kill { .. } | Call::TakeOver { .. } | Call::Probe { .. } => None,
             })
             .collect();
