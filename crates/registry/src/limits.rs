@@ -12,6 +12,12 @@ pub const LEASE_CHECK_MAX: Duration = Duration::from_millis(200);
 /// And at most this often.
 pub const LEASE_CHECK_MIN: Duration = Duration::from_millis(5);
 
+/// A connection silent for this share of the session time-out is given up for another server. A lease has at least a third of a time-out left when
+/// its server falls silent (half, less one renewal interval); this leaves the other half of that third to reconnect and renew.
+pub const CONNECTION_SILENCE_PER_SESSION: u32 = 6;
+/// But never for less: a server that collects garbage is not gone.
+pub const CONNECTION_SILENCE_MIN: Duration = Duration::from_secs(1);
+
 /// A path is a key in a `varchar(256)` column of the JDBC registry.
 pub const PATH_LEN_MAX: usize = 256;
 /// A payload is a value in a `text` column of the JDBC registry (64 KiB), and ZooKeeper refuses a megabyte.

@@ -25,7 +25,7 @@ pub struct ZookeeperSettings {
     pub namespace: String,
     /// Asked for; the server may grant less or more.
     pub session_timeout: Duration,
-    /// A connection that has been silent this long is given up for another one.
+    /// A connection that has been silent this long is given up for another one; sooner where the lease needs it (`limits::CONNECTION_SILENCE_PER_SESSION`).
     pub connection_timeout: Duration,
     /// How long `connect` tries.
     pub block_until_connected: Duration,

@@ -3,8 +3,8 @@
 use super::ZookeeperRegistry;
 use super::session::{Session, is_transient, translate};
 use crate::error::Error;
-use crate::paths;
 use crate::settings::ZookeeperSettings;
+use crate::{limits, paths};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -45,8 +45,9 @@ pub(crate) async fn connect(settings: &ZookeeperSettings) -> Result<ZookeeperReg
 }
 
 async fn open_session(settings: &ZookeeperSettings) -> Result<zk::Client, Error> {
-    // Half a lease: a silent connection must be replaced while there is time left to renew on the next one.
-    let connection_timeout = settings.connection_timeout.min(settings.session_timeout / 4);
+    let silence_max = (settings.session_timeout / limits::CONNECTION_SILENCE_PER_SESSION)
+        .max(limits::CONNECTION_SILENCE_MIN);
+    let connection_timeout = settings.connection_timeout.min(silence_max);
     let deadline = Instant::now() + settings.block_until_connected;
     let mut reason = "no server answered".to_owned();
     while Instant::now() < deadline {
