@@ -87,7 +87,8 @@ struct TextRow {
 
 impl Raw {
     pub(crate) fn run(&mut self, sql: &str) {
-        self.try_run(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        self.try_run(sql)
+            .unwrap_or_else(|error| panic!("{:.300}: {error}", sql));
     }
 
     pub(crate) fn try_run(&mut self, sql: &str) -> QueryResult<()> {

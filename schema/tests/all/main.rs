@@ -8,5 +8,6 @@ mod definitions;
 mod harness;
 mod plans;
 mod reads;
+mod support;
 mod tables;
 mod triggers;
