@@ -29,6 +29,9 @@ pub const BYTES_PER_WRITE_MAX: usize = 256 * 1024;
 /// Calls of one connection that a server works on; reading stops at the limit, so the peer feels it.
 pub const SERVER_IN_FLIGHT_MAX: usize = 1024;
 
+/// What the two settings above can be raised to: more would only be memory, and semaphores have a limit of their own.
+pub const IN_FLIGHT_CEILING: usize = 1 << 20;
+
 /// Connections of one server. A cluster has one per peer process and direction.
 pub const CONNECTIONS_MAX: usize = 4096;
 

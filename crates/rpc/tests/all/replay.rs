@@ -2,7 +2,7 @@
 
 use crate::recorded::{Recorded, recorded};
 use crate::support::{RawPeer, listener, one_frame, soon};
-use crate::table::{Entry, table};
+use crate::table::{Entry, Rewritten, table};
 use async_trait::async_trait;
 use orca_engine::codes::ExecutorEventType;
 use orca_rpc::dto::TaskExecutorLifecycleEventAck;
@@ -33,11 +33,13 @@ fn pairs() -> Vec<(Recorded, Recorded)> {
     requests.into_iter().filter_map(pair).collect()
 }
 
+/// By identifier and number: the argument, and the answer.
+type Script = HashMap<(String, i64), (Rewritten, Recorded)>;
+
 /// Checks each argument and gives back what was recorded.
 struct Stub {
     table: HashMap<&'static str, Entry>,
-    /// By identifier and number: the argument, and the answer.
-    script: Mutex<HashMap<(String, i64), (Option<Vec<u8>>, Recorded)>>,
+    script: Mutex<Script>,
 }
 
 #[async_trait]

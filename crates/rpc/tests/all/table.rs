@@ -8,23 +8,28 @@ use std::collections::HashMap;
 
 use crate::support::BODY_MAX;
 
+/// JSON read as a type and written again; `None` is nothing.
+pub(crate) type Rewritten = Option<Vec<u8>>;
+type Rewrite = fn(&[u8]) -> Result<Rewritten, json::Error>;
+type Call = for<'a> fn(&'a Client, &'a str, &'a [u8]) -> BoxFuture<'a, Outcome<Rewritten>>;
+
 pub(crate) struct Entry {
     /// Reads and writes an argument, and a result.
-    pub(crate) rewrite_request: fn(&[u8]) -> Result<Option<Vec<u8>>, json::Error>,
-    pub(crate) rewrite_response: fn(&[u8]) -> Result<Option<Vec<u8>>, json::Error>,
+    pub(crate) rewrite_request: Rewrite,
+    pub(crate) rewrite_response: Rewrite,
     /// The whole request frame for an argument.
     pub(crate) request_frame: fn(i64, &[u8]) -> Bytes,
     /// The reply for a result; none is void.
     pub(crate) reply: fn(Option<&[u8]>) -> Reply,
     /// What a server makes of the argument, written again.
-    pub(crate) argument: fn(&IncomingCall) -> Result<Option<Vec<u8>>, Reply>,
+    pub(crate) argument: fn(&IncomingCall) -> Result<Rewritten, Reply>,
     /// Calls, and writes the result again.
-    pub(crate) call: for<'a> fn(&'a Client, &'a str, &'a [u8]) -> BoxFuture<'a, Outcome<Option<Vec<u8>>>>,
+    pub(crate) call: Call,
     /// Must not panic.
     pub(crate) read_anything: fn(&[u8]),
 }
 
-fn rewrite<P: Payload>(text: &[u8]) -> Result<Option<Vec<u8>>, json::Error> {
+fn rewrite<P: Payload>(text: &[u8]) -> Result<Rewritten, json::Error> {
     Ok(P::from_json(Some(text))?.and_then(|value| value.to_json()))
 }
 
