@@ -4,10 +4,5 @@
 /// broken one from taking the process with it.
 pub const GRAPH_SIZE_MAX: usize = 1_000_000;
 
-/// Bytes of one task's output parameters that are merged. The `var_pool` column is a `longtext`, but one row that grows by
-/// megabytes with each task would stop the whole commit pipeline.
-pub const VAR_POOL_TEXT_LEN_MAX: usize = 4 * 1024 * 1024;
-
-/// Internal follow-ups of one event (tasks started, chains passed through). Each node is passed at most once per
-/// event, so only an error in the engine reaches a multiple of the graph's size.
-pub const FOLLOW_UPS_PER_NODE_MAX: usize = 4;
+/// Active tasks that one view of a machine lists: it goes over a monitor endpoint.
+pub const VIEW_TASKS_MAX: usize = 200;

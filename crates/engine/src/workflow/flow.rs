@@ -152,7 +152,6 @@ impl Draft<'_> {
             WorkflowState::ReadyStop if killed => WorkflowState::Stop,
             _ if failed => WorkflowState::Failure,
             _ if killed => WorkflowState::Stop,
-            WorkflowState::ReadyStop if paused => WorkflowState::Stop,
             _ if paused => WorkflowState::Pause,
             _ => WorkflowState::Success,
         }

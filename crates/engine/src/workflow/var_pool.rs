@@ -8,21 +8,16 @@ use crate::time::Millis;
 
 impl Draft<'_> {
     /// What goes into an attempt: for a start node of the run the workflow's pool; else the pools of the predecessors that
-    /// have a row, by end time (those without one last, equals by node), the later over the earlier.
+    /// have a row, by end time (those without one last, equals by row id), the later over the earlier.
     pub(super) fn incoming_var_pool(&mut self, node: NodeId) -> Option<String> {
         let graph = &self.base.graph;
         let texts: Vec<String> = if graph.predecessors(node).is_empty() {
             self.instance().var_pool.clone().into_iter().collect()
         } else {
-            let mut rows: Vec<_> = graph
-                .predecessors(node)
-                .iter()
-                .filter_map(|&before| self.node(before).task().map(|row| (before, row)))
-                .collect();
-            rows.sort_by_key(|(before, row)| (row.end_time.unwrap_or(Millis(i64::MAX)), *before));
-            rows.into_iter()
-                .filter_map(|(_, row)| row.var_pool.clone())
-                .collect()
+            let before = graph.predecessors(node).iter();
+            let mut rows: Vec<_> = before.filter_map(|&before| self.node(before).task()).collect();
+            rows.sort_by_key(|row| (row.end_time.unwrap_or(Millis(i64::MAX)), row.id));
+            rows.into_iter().filter_map(|row| row.var_pool.clone()).collect()
         };
         let pools = texts.iter().map(|text| self.read_pool(node, text));
         let pools: Vec<_> = pools.collect();

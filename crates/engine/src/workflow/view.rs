@@ -2,10 +2,8 @@
 
 use super::{Counts, NodeId, WorkflowMachine};
 use crate::codes::{TaskState, WorkflowState};
+use crate::limits::VIEW_TASKS_MAX;
 use serde::Serialize;
-
-/// The most tasks one view lists: it goes over a monitor endpoint, and active tasks come first.
-const TASKS_MAX: usize = 200;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MachineView {
@@ -15,7 +13,7 @@ pub struct MachineView {
     pub started: bool,
     pub retired: bool,
     pub counts: Counts,
-    /// Active tasks that have a row, at most [`TASKS_MAX`].
+    /// Active tasks that have a row, at most [`VIEW_TASKS_MAX`].
     pub active_tasks: Vec<TaskView>,
 }
 
@@ -46,7 +44,7 @@ impl WorkflowMachine {
                 .active
                 .iter()
                 .filter_map(|&node| self.view_task(node))
-                .take(TASKS_MAX)
+                .take(VIEW_TASKS_MAX)
                 .collect(),
         }
     }

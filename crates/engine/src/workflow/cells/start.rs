@@ -58,7 +58,15 @@ impl Draft<'_> {
             TaskState::Failure => self.resume_failed(node),
             TaskState::Pause => self.end_task(node, Stage::Paused, Some(Chain::Paused)),
             TaskState::Kill => self.end_task(node, Stage::Killed, Some(Chain::Killed)),
+            // A forced success that is walked again becomes a plain one, as in the reference.
             TaskState::Success | TaskState::ForcedSuccess => {
+                self.update_row(
+                    node,
+                    TaskChange {
+                        state: Some(TaskState::Success),
+                        ..TaskChange::default()
+                    },
+                );
                 self.merge_into_workflow(node);
                 self.end_task(node, Stage::Succeeded, None);
             }
