@@ -38,3 +38,14 @@ pub(crate) const DISPATCH_BURST_MAX: usize = 1_024;
 pub(crate) const INTAKE_RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Pause before rows that a task's context needs are read again after a failed read.
 pub(crate) const CONTEXT_RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Instances read by one scan of a dead master, and moved by one transaction: a page holds its row locks only briefly, and the survivor's memory
+/// never holds the whole load of the dead one.
+pub(crate) const FAILOVER_SCAN_LEN: i64 = 1_000;
+pub(crate) const FAILOVER_PAGE_LEN: usize = 100;
+/// Each rank in the order of the survivors waits this much longer before it takes up a death.
+pub(crate) const FAILOVER_STAGGER: Duration = Duration::from_millis(1_000);
+/// How long the lock of an address is waited for before the situation is looked at anew.
+pub(crate) const FAILOVER_LOCK_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const FAILOVER_RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// How often rows are searched for owners that nobody saw die. An owner has to be missing in two looks.
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(60);

@@ -4,15 +4,20 @@
 //! directory names running instances only.
 
 use crate::counters::Counters;
-use crate::directory::{Card, Entry};
-use crate::limits::CONTROL_MAILBOX_LEN;
+use crate::directory::{Card, Entry as Listed};
+use crate::failover::{FailoverActor, Loss, LossKind};
+use crate::limits::{CONTROL_MAILBOX_LEN, SWEEP_INTERVAL};
+use crate::sweep::orphaned_owners;
 use crate::term::Term;
 use crate::workflow::{Deliver, Drop, End, WorkflowActor};
-use actix::{Actor, ActorContext, ArbiterHandle, AsyncContext, Context, Handler, Message};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message, WrapFuture,
+};
 use orca_engine::fence::Fence;
 use orca_engine::time::Millis;
 use orca_engine::workflow::{Event, WorkflowMachine};
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(crate) struct MasterNode {
@@ -21,6 +26,10 @@ pub(crate) struct MasterNode {
     arbiters: Vec<ArbiterHandle>,
     /// Instances set aside, with the reason: an operator has to look at them.
     quarantined: BTreeMap<i32, String>,
+    /// Failovers under way, with a later loss of the same address that has to wait for its turn.
+    failovers: BTreeMap<String, Option<Loss>>,
+    /// Owners that the last sweep found in rows and not in the registry.
+    missing: BTreeSet<String>,
 }
 
 impl MasterNode {
@@ -29,6 +38,8 @@ impl MasterNode {
             term,
             arbiters,
             quarantined: BTreeMap::new(),
+            failovers: BTreeMap::new(),
+            missing: BTreeSet::new(),
         }
     }
 
@@ -64,7 +75,7 @@ impl Handler<Run> for MasterNode {
         let actor = WorkflowActor::start_in_arbiter(self.arbiter(id), move |_| {
             WorkflowActor::new(term, node, shown, *machine, fence)
         });
-        if let Some(older) = self.term.directory.put(id, Entry { actor, card }) {
+        if let Some(older) = self.term.directory.put(id, Listed { actor, card }) {
             // Claimed a second time while it runs here: the claim has raised the epoch, so the older run could not write any more.
             log::warn!(workflow_instance_id = id; "claimed again while it runs here; the older run gives way");
             older.actor.do_send(Drop);
@@ -128,6 +139,97 @@ impl Handler<WorkerLost> for MasterNode {
                 host: host.clone(),
                 before,
             }]));
+        }
+    }
+}
+
+/// A master is gone: its instances have to move.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct MasterLost(pub(crate) Loss);
+
+impl Handler<MasterLost> for MasterNode {
+    type Result = ();
+
+    fn handle(&mut self, MasterLost(loss): MasterLost, context: &mut Self::Context) {
+        match self.failovers.entry(loss.address.clone()) {
+            Entry::Occupied(mut under_way) => {
+                under_way.insert(Some(loss));
+            }
+            Entry::Vacant(place) => {
+                place.insert(None);
+                FailoverActor::new(self.term.clone(), context.address(), loss).start();
+            }
+        }
+    }
+}
+
+/// A failover is done, or the term is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct FailoverEnded {
+    pub(crate) address: String,
+    pub(crate) moved: usize,
+}
+
+impl Handler<FailoverEnded> for MasterNode {
+    type Result = ();
+
+    fn handle(&mut self, FailoverEnded { address, moved }: FailoverEnded, context: &mut Self::Context) {
+        if moved > 0 {
+            log::warn!("failover of {address}: {moved} instances moved");
+        }
+        if let Some(Some(next)) = self.failovers.remove(&address) {
+            context.notify(MasterLost(next));
+        }
+    }
+}
+
+/// Search the rows for owners that nobody saw die. The first sweep of a term acts at once, as a starting Java master does, and takes up what an
+/// earlier life of this master has left; later ones act on an owner that is missing twice in a row.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Sweep {
+    pub(crate) is_first: bool,
+}
+
+impl Handler<Sweep> for MasterNode {
+    type Result = ();
+
+    fn handle(&mut self, Sweep { is_first }: Sweep, context: &mut Self::Context) {
+        let search = orphaned_owners(self.term.clone())
+            .into_actor(self)
+            .map(move |found, node, context| {
+                match found {
+                    Ok(found) => node.owners_missing(found, is_first, context),
+                    Err(reason) => log::warn!("the search for orphaned instances failed: {reason}"),
+                }
+                context.run_later(SWEEP_INTERVAL, |_, context| {
+                    context.notify(Sweep { is_first: false })
+                });
+            });
+        context.spawn(search);
+    }
+}
+
+impl MasterNode {
+    fn owners_missing(&mut self, found: BTreeSet<String>, is_first: bool, context: &mut Context<Self>) {
+        let mut act: Vec<String> = found
+            .iter()
+            .filter(|owner| is_first || self.missing.contains(*owner))
+            .cloned()
+            .collect();
+        if is_first {
+            act.push(self.term.incarnation.address.to_string());
+        }
+        self.missing = found;
+        for address in act {
+            let loss = Loss {
+                address,
+                kind: LossKind::Orphaned,
+                detected_at: self.term.now(),
+            };
+            context.notify(MasterLost(loss));
         }
     }
 }

@@ -21,8 +21,9 @@ pub struct MasterSettings {
     pub store: StoreSettings,
     /// `master.worker-group-refresh-interval`.
     pub worker_group_refresh_interval: Duration,
-    /// How long a lost worker that does not say `runtime: "orca"` may come back before its tasks fail over.
-    pub java_worker_grace: Duration,
+    /// How long a lost server that does not say `runtime: "orca"` may come back before it is failed over: Java's own pause. An Orca server is fenced, so
+    /// there is nothing to wait for.
+    pub java_grace: Duration,
     /// `master.server-load-protection.max-task-instance-runtime`; `None` means no limit.
     pub task_runtime_max: Option<Duration>,
     /// How long a planned stop may take to drain what has been accepted.
@@ -86,7 +87,7 @@ impl MasterSettings {
             dispatch: DispatchSettings::default(),
             store: StoreSettings::default(),
             worker_group_refresh_interval: Duration::from_secs(300),
-            java_worker_grace: Duration::from_secs(30),
+            java_grace: Duration::from_secs(30),
             task_runtime_max: None,
             stop_timeout: Duration::from_secs(3),
             rejoin: true,

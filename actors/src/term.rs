@@ -14,13 +14,16 @@ use crate::store::{Commits, StorePool};
 use orca_engine::fence::Incarnation;
 use orca_engine::time::Millis;
 use orca_engine::workflow::Rules;
-use orca_registry::Lease;
+use orca_registry::{Lease, Registry};
 use std::sync::Arc;
 
 pub(crate) struct Term {
     pub(crate) settings: Arc<MasterSettings>,
     pub(crate) incarnation: Incarnation,
     pub(crate) lease: Lease,
+    pub(crate) registry: Arc<dyn Registry>,
+    /// Our name below `/orca/masters`: our place in the order of the survivors.
+    pub(crate) node_name: String,
     pub(crate) pool: StorePool,
     pub(crate) commits: Commits,
     pub(crate) definitions: Definitions,

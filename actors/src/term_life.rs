@@ -54,6 +54,7 @@ struct Entry {
     registry: Arc<dyn Registry>,
     incarnation: Incarnation,
     lease: Lease,
+    node_name: String,
 }
 
 /// Enters, works until told to stop or until the lease is lost, and leaves.
@@ -102,17 +103,18 @@ async fn enter(house: &House) -> Result<Entry, BootError> {
         .run(move |store| store.register_master(&address))
         .await?;
     let (door, payload) = (registry.clone(), node_payload(&incarnation));
-    let lease = on(&house.io, async move {
+    let (lease, node_name) = on(&house.io, async move {
         let node = door
-            .create_ephemeral_sequential(paths::ORCA_MASTERS, "m-", &payload)
+            .create_ephemeral_sequential(paths::ORCA_MASTERS, paths::ORCA_MASTER_PREFIX, &payload)
             .await?;
-        door.start_lease(&node).await
+        Ok((door.start_lease(&node).await?, node.name().to_owned()))
     })
     .await?;
     Ok(Entry {
         registry,
         incarnation,
         lease,
+        node_name,
     })
 }
 
@@ -167,6 +169,8 @@ impl Works {
         let term = Arc::new(Term {
             incarnation: entry.incarnation.clone(),
             lease: entry.lease.clone(),
+            registry: entry.registry.clone(),
+            node_name: entry.node_name.clone(),
             pool: house.pool.clone(),
             commits,
             definitions: Definitions::new(house.pool.clone()),
@@ -195,7 +199,7 @@ impl Works {
             dispatch,
             node: node.clone(),
             refresh_interval: settings.worker_group_refresh_interval,
-            java_worker_grace: settings.java_worker_grace,
+            java_grace: settings.java_grace,
         };
         let cluster_actor = ClusterActor::new(parts, published).start();
         let intake = IntakeActor::new(term.clone(), node.clone(), cluster).start();

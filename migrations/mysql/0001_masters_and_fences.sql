@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS t_orca_master (
 CREATE TABLE IF NOT EXISTS t_orca_instance (
     workflow_instance_id int          NOT NULL,
     owner                varchar(135) NOT NULL,
+    owner_epoch          bigint       NOT NULL,
     epoch                bigint       NOT NULL,
     step                 bigint       NOT NULL,
     timeout_base         bigint       NOT NULL,

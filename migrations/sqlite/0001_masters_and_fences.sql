@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS t_orca_master (
 CREATE TABLE IF NOT EXISTS t_orca_instance (
     workflow_instance_id INTEGER NOT NULL,
     owner TEXT NOT NULL,
+    owner_epoch INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
     step INTEGER NOT NULL,
     timeout_base INTEGER NOT NULL,

@@ -30,6 +30,7 @@ mod url;
 pub use dialect::Dialect;
 pub use error::{CommitError, Error, ErrorClass, TriggerError};
 pub use queries::attempts::AttemptView;
+pub use queries::failover::{DeadMaster, FailoverRecord, Moved};
 pub use settings::{DatabaseSettings, Secret};
 pub use store::Store;
 pub use types::{

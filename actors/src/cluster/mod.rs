@@ -6,8 +6,9 @@
 mod members;
 
 use crate::dispatch::Dispatchers;
+use crate::failover::{Loss, LossKind};
 use crate::limits::CONTROL_MAILBOX_LEN;
-use crate::master_node::{MasterNode, WorkerLost};
+use crate::master_node::{MasterLost, MasterNode, Sweep, WorkerLost};
 use crate::store::StorePool;
 use crate::term::wall_clock;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
@@ -36,7 +37,7 @@ pub(crate) struct ClusterParts {
     pub(crate) dispatch: Dispatchers,
     pub(crate) node: Addr<MasterNode>,
     pub(crate) refresh_interval: Duration,
-    pub(crate) java_worker_grace: Duration,
+    pub(crate) java_grace: Duration,
 }
 
 pub(crate) struct ClusterActor {
@@ -121,10 +122,59 @@ impl Handler<MasterChanged> for ClusterActor {
     type Result = ();
 
     fn handle(&mut self, MasterChanged(event): MasterChanged, context: &mut Self::Context) {
-        self.masters_known |= event == MemberEvent::Resynced;
-        self.masters.take(event);
+        let is_first_picture = event == MemberEvent::Resynced && !self.masters_known;
+        self.masters_known |= is_first_picture;
+        let name = member_name(&event).map(str::to_owned);
+        let gone = self.masters.take(event);
         self.recompute_slot(context);
         self.publish();
+        if let (Some(name), Some(gone)) = (name, gone) {
+            self.master_gone(name, gone, context);
+        }
+        if is_first_picture {
+            self.parts.node.do_send(Sweep { is_first: true });
+        }
+    }
+}
+
+impl ClusterActor {
+    /// An Orca master whose node is gone is dead by verdict. A Java master may come back with the same start-up time, and then nothing was lost.
+    fn master_gone(&self, address: String, gone: Incarnation, context: &mut Context<Self>) {
+        if *address == *self.parts.own_address {
+            return;
+        }
+        log::warn!(
+            "master {address} (process {}) has left the registry",
+            gone.process_id
+        );
+        let kind = LossKind::Removed {
+            startup_time_ms: gone.startup_time_ms,
+            process_id: gone.process_id,
+        };
+        let loss = Loss {
+            address,
+            kind,
+            detected_at: wall_clock(),
+        };
+        let grace = if gone.is_orca {
+            Duration::ZERO
+        } else {
+            self.parts.java_grace
+        };
+        context.run_later(grace, move |actor, _| {
+            if !actor.masters.is_same(&loss.address, &gone) {
+                actor.parts.node.do_send(MasterLost(loss));
+            }
+        });
+    }
+}
+
+fn member_name(event: &MemberEvent) -> Option<&str> {
+    match event {
+        MemberEvent::Added { name, .. }
+        | MemberEvent::Updated { name, .. }
+        | MemberEvent::Removed { name, .. } => Some(name),
+        MemberEvent::Resynced => None,
     }
 }
 
@@ -180,7 +230,7 @@ impl ClusterActor {
         let grace = if gone.is_orca {
             Duration::ZERO
         } else {
-            self.parts.java_worker_grace
+            self.parts.java_grace
         };
         let before = wall_clock();
         context.run_later(grace, move |actor, _| {

@@ -65,16 +65,18 @@ fn take_ownership(
     claims: &[(&ClaimPlan, &Held)],
 ) -> Result<(), Error> {
     let dialect = connection.dialect;
-    let columns = ["owner", "epoch", "step", "timeout_base"];
+    let columns = ["owner", "owner_epoch", "epoch", "step", "timeout_base"];
     let mut sql = Sql::batch(
         "take ownership of workflow instances",
-        "INSERT INTO t_orca_instance (workflow_instance_id, owner, epoch, step, timeout_base) VALUES ",
+        "INSERT INTO t_orca_instance (workflow_instance_id, owner, owner_epoch, epoch, step, timeout_base) VALUES ",
     );
     for (index, (plan, held)) in claims.iter().enumerate() {
         sql.push(if index > 0 { ", (" } else { "(" });
         sql.push_bind(plan.instance.id)
             .push(", ")
             .push_bind(owner.address.to_string())
+            .push(", ")
+            .push_bind(owner.epoch)
             .push(", ");
         sql.push_bind(held.epoch + 1)
             .push(", 0, ")

@@ -5,6 +5,7 @@ pub(crate) mod claim;
 pub(crate) mod claim_writes;
 pub(crate) mod context;
 pub(crate) mod definitions;
+pub(crate) mod failover;
 pub(crate) mod failures;
 pub(crate) mod intake;
 pub(crate) mod masters;

@@ -1,0 +1,244 @@
+//! Moves the instances of one dead master so that the survivors take them up through their ordinary intake.
+//!
+//! Guarantees: at most one master moves the instances of an address at a time (the Java lock, so Java peers stand back), the dead incarnation cannot
+//! claim or write any more before the first scan, and the work is done only after a scan that finds nothing. Whoever dies half-way leaves work that
+//! another one finds: an instance moves in one transaction with its command. Which survivor begins is a preference by sequence, not the safety.
+
+use crate::limits::{
+    FAILOVER_LOCK_WAIT, FAILOVER_PAGE_LEN, FAILOVER_RETRY_PAUSE, FAILOVER_SCAN_LEN, FAILOVER_STAGGER,
+};
+use crate::master_node::{FailoverEnded, MasterNode};
+use crate::term::Term;
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
+use orca_engine::time::Millis;
+use orca_registry::{LockGuard, paths};
+use orca_schema::{DeadMaster, FailoverRecord, Moved};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Who is gone, and how we know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Loss {
+    pub(crate) address: String,
+    pub(crate) kind: LossKind,
+    /// When we learned of it, by our clock; for the record and the marker only.
+    pub(crate) detected_at: Millis,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LossKind {
+    /// Its node has gone, or another process has taken its place.
+    Removed { startup_time_ms: i64, process_id: i32 },
+    /// Rows name it, and it is not registered (or it is an earlier life of ours).
+    Orphaned,
+}
+
+impl Loss {
+    fn marker(&self) -> String {
+        match self.kind {
+            LossKind::Removed {
+                startup_time_ms,
+                process_id,
+            } => paths::failover_finished(&self.address, startup_time_ms, process_id),
+            LossKind::Orphaned => paths::global_failover_finished(&self.address),
+        }
+    }
+
+    /// A Java master has no epoch: its start-up time tells its lives apart in the timeline.
+    fn recorded_as(&self, dead: &DeadMaster) -> DeadMaster {
+        let epoch = match self.kind {
+            LossKind::Removed { startup_time_ms, .. } if dead.epoch == 0 => startup_time_ms,
+            LossKind::Removed { .. } | LossKind::Orphaned => dead.epoch,
+        };
+        DeadMaster {
+            address: dead.address.clone(),
+            epoch,
+        }
+    }
+
+    fn reason(&self) -> String {
+        match &self.kind {
+            LossKind::Removed {
+                startup_time_ms,
+                process_id,
+            } => {
+                format!(
+                    "the node of process {process_id}, started at {startup_time_ms}, has left the registry"
+                )
+            }
+            LossKind::Orphaned => "rows name this address, and no such master is registered".to_owned(),
+        }
+    }
+}
+
+pub(crate) struct FailoverActor {
+    term: Arc<Term>,
+    node: Addr<MasterNode>,
+    loss: Loss,
+}
+
+impl FailoverActor {
+    pub(crate) fn new(term: Arc<Term>, node: Addr<MasterNode>, loss: Loss) -> Self {
+        Self { term, node, loss }
+    }
+}
+
+impl Actor for FailoverActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let work = fail_over(self.term.clone(), self.loss.clone());
+        let done = work.into_actor(self).map(|moved, actor, context| {
+            actor.node.do_send(FailoverEnded {
+                address: actor.loss.address.clone(),
+                moved,
+            });
+            context.stop();
+        });
+        context.spawn(done);
+    }
+}
+
+/// Tries until it is done or the term is over; how many instances moved.
+async fn fail_over(term: Arc<Term>, loss: Loss) -> usize {
+    tokio::time::sleep(turn(&term).await).await;
+    let mut moved = 0;
+    while term.lease.holds() {
+        match attempt(&term, &loss, &mut moved).await {
+            Ok(()) => return moved,
+            Err(reason) => log::warn!("failover of {} is not done yet: {reason}", loss.address),
+        }
+        tokio::time::sleep(FAILOVER_RETRY_PAUSE).await;
+    }
+    moved
+}
+
+/// The lowest sequence begins at once, each further one a little later: if a death is not taken up, any survivor contends.
+async fn turn(term: &Term) -> Duration {
+    let Ok(mut names) = term.registry.children(paths::ORCA_MASTERS).await else {
+        return Duration::ZERO;
+    };
+    names.sort_unstable();
+    let rank = names
+        .iter()
+        .position(|name| *name == term.node_name)
+        .unwrap_or(names.len());
+    FAILOVER_STAGGER.saturating_mul(u32::try_from(rank).unwrap_or(u32::MAX))
+}
+
+async fn attempt(term: &Term, loss: &Loss, moved: &mut usize) -> Result<(), String> {
+    let lock = term
+        .registry
+        .lock(
+            &paths::master_failover_lock(&loss.address),
+            Some(FAILOVER_LOCK_WAIT),
+        )
+        .await
+        .map_err(|error| error.to_string())?;
+    let worked = move_all(term, loss, moved).await;
+    let finished = match worked {
+        Ok(Scope::Moved) => write_marker(&lock, loss).await,
+        Ok(Scope::Alive) => Ok(()),
+        Err(reason) => Err(reason),
+    };
+    if let Err(error) = lock.release().await {
+        log::warn!(
+            "the failover lock of {} will go with our session: {error}",
+            loss.address
+        );
+    }
+    finished
+}
+
+async fn write_marker(lock: &LockGuard, loss: &Loss) -> Result<(), String> {
+    let deadline = loss.detected_at.0.to_string();
+    lock.put_persistent(&loss.marker(), &deadline)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+enum Scope {
+    Moved,
+    /// A living master that Orca does not own; it looks after its rows itself.
+    Alive,
+}
+
+async fn move_all(term: &Term, loss: &Loss, moved: &mut usize) -> Result<Scope, String> {
+    let Some(dead) = dead_incarnation(term, loss).await? else {
+        return Ok(Scope::Alive);
+    };
+    let scanned_as = loss.recorded_as(&dead);
+    let fenced = dead.clone();
+    run(term, move |store| store.fence_master(&fenced)).await?;
+    loop {
+        let scanned = dead.clone();
+        let ids = run(term, move |store| {
+            store.instances_of_dead(&scanned, FAILOVER_SCAN_LEN)
+        })
+        .await?;
+        if ids.is_empty() {
+            break;
+        }
+        for page in ids.chunks(FAILOVER_PAGE_LEN) {
+            let (dead, page, lease) = (dead.clone(), page.to_vec(), term.lease.clone());
+            let some = run(term, move |store| {
+                store.move_instances(&dead, &page, &|| lease.holds())
+            })
+            .await?;
+            *moved += some.len();
+            record(term, loss, &scanned_as, some, false).await;
+        }
+    }
+    record(term, loss, &scanned_as, Vec::new(), true).await;
+    Ok(Scope::Moved)
+}
+
+/// The last incarnation at this address that is dead. A later one may be registered there already; then it stays out of this.
+async fn dead_incarnation(term: &Term, loss: &Loss) -> Result<Option<DeadMaster>, String> {
+    let address = loss.address.clone();
+    if *address == *term.incarnation.address {
+        let epoch = term.incarnation.epoch - 1;
+        return Ok(Some(DeadMaster { address, epoch }));
+    }
+    let asked = address.clone();
+    let latest = run(term, move |store| store.latest_epoch(&asked)).await?;
+    let is_registered = term
+        .registry
+        .exists(&paths::master(&address))
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(match (is_registered, latest) {
+        // A Java master that came back moves the leftovers of its earlier life itself.
+        (true, 0) => None,
+        (true, latest) => Some(DeadMaster {
+            address,
+            epoch: latest - 1,
+        }),
+        (false, latest) => Some(DeadMaster {
+            address,
+            epoch: latest,
+        }),
+    })
+}
+
+/// The timeline must not hold up the work: a failed record is logged.
+async fn record(term: &Term, loss: &Loss, dead: &DeadMaster, moved: Vec<Moved>, done: bool) {
+    let record = FailoverRecord {
+        dead: dead.clone(),
+        worked_by: term.incarnation.address.to_string(),
+        reason: loss.reason(),
+        detected_at: loss.detected_at,
+        moved,
+        done,
+    };
+    if let Err(reason) = run(term, move |store| store.record_failover(&record)).await {
+        log::warn!("the timeline of a failover has a gap: {reason}");
+    }
+}
+
+async fn run<T: Send + 'static>(
+    term: &Term,
+    job: impl FnOnce(&orca_schema::Store) -> Result<T, orca_schema::Error> + Send + 'static,
+) -> Result<T, String> {
+    term.pool.run(job).await.map_err(|error| error.to_string())
+}
