@@ -223,10 +223,11 @@ impl Workshop {
             Reason::Stopped(Stop::Kill) => Stopped::Killed,
             Reason::TimedOut => Stopped::TimedOut,
         };
-        log.line(Level::Warn, &reason.text(timeout_seconds)).await;
+        let text = reason.text(timeout_seconds);
         let patience = self.settings.kill_wait;
         let drain = tokio::time::timeout(patience + limits::OUTPUT_DRAIN_AFTER_KILL, pump);
-        let (all_gone, _) = tokio::join!(group.terminate(patience), drain);
+        // All at once: the pump may hold the log in the middle of a write and has to go on for anyone else to write.
+        let (all_gone, (), _) = tokio::join!(group.terminate(patience), log.line(Level::Warn, &text), drain);
         if !all_gone {
             ::log::error!(
                 "a process of group {} cannot be killed and is left behind",

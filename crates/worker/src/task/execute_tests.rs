@@ -283,6 +283,20 @@ async fn a_killed_script_may_clean_up_and_still_counts_as_killed() {
 }
 
 #[tokio::test]
+async fn a_kill_is_not_held_up_by_a_log_line_that_is_being_written() {
+    // The stop finds the writer of the output in the middle of a write, most of the time.
+    for _ in 0..5 {
+        let bench = bench();
+        let running = bench.run_and_stop(shell("echo ready\nwhile :; do echo more; done"), Stop::Kill);
+        let events = tokio::time::timeout(Duration::from_secs(60), running)
+            .await
+            .expect("the kill is obeyed");
+        assert_eq!(types(&events), ran_to(ExecutorEventType::Killed));
+        assert!(bench.log().contains("WARN  - A kill was requested"));
+    }
+}
+
+#[tokio::test]
 async fn an_abandoned_task_ends_without_a_report() {
     let bench = bench();
     let events = bench
