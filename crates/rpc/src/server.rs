@@ -108,7 +108,7 @@ impl Server {
             large_frames: Arc::new(Semaphore::new(limits::LARGE_FRAMES_MAX)),
             counters: Counters::default(),
         });
-        tokio::spawn(accept(listener, Task::first(&shared)));
+        tokio::spawn(accept(Task::first(&shared), listener));
         Ok(Self {
             address: local,
             shared,
@@ -169,6 +169,7 @@ impl Shared {
 /// A task that a drain waits for.
 struct Task {
     shared: Arc<Shared>,
+    is_connection: bool,
 }
 
 impl Task {
@@ -176,19 +177,25 @@ impl Task {
     fn first(shared: &Arc<Shared>) -> Self {
         Self {
             shared: Arc::clone(shared),
+            is_connection: false,
         }
     }
 
-    fn another(&self) -> Self {
+    fn connection(&self) -> Self {
         self.shared.tasks.send_modify(|count| *count += 1);
+        self.shared.counters.connections.fetch_add(1, Ordering::Relaxed);
         Self {
             shared: Arc::clone(&self.shared),
+            is_connection: true,
         }
     }
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
+        if self.is_connection {
+            self.shared.counters.connections.fetch_sub(1, Ordering::Relaxed);
+        }
         self.shared.tasks.send_modify(|count| *count -= 1);
     }
 }
@@ -204,7 +211,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(limits::LISTEN_BACKLOG)
 }
 
-async fn accept(listener: TcpListener, task: Task) {
+/// The listener is dropped before the task, so that the port is free when a drain is done.
+async fn accept(task: Task, listener: TcpListener) {
     let mut phase = task.shared.phase.subscribe();
     loop {
         let accepted = tokio::select! {
@@ -226,13 +234,13 @@ fn begin(stream: TcpStream, peer: SocketAddr, task: &Task) {
     let counters = &task.shared.counters;
     if counters.connections.load(Ordering::Relaxed) >= task.shared.settings.connections_max {
         // The stream is dropped, which closes it.
-        counters.connections_refused.fetch_add(1, Ordering::Relaxed);
-        log::warn!(
-            "refused a connection of {peer}: {} are open",
-            task.shared.settings.connections_max
-        );
+        let refused = counters.connections_refused.fetch_add(1, Ordering::Relaxed) + 1;
+        // Not a line for each: whoever floods the port should not flood the log.
+        if refused.is_power_of_two() {
+            let max = task.shared.settings.connections_max;
+            log::warn!("refused a connection of {peer}: {max} are open ({refused} refused so far)");
+        }
         return;
     }
-    counters.connections.fetch_add(1, Ordering::Relaxed);
-    tokio::spawn(connection::serve(stream, peer, task.another()));
+    tokio::spawn(connection::serve(stream, peer, task.connection()));
 }

@@ -8,6 +8,7 @@ mod queue;
 mod task;
 
 use super::{ClientSettings, Refusal, UnknownReason};
+use crate::limits;
 use bytes::Bytes;
 use queue::{Claim, Queued};
 use std::collections::HashMap;
@@ -98,7 +99,8 @@ impl Connection {
         settings: &ClientSettings,
         heartbeat: Bytes,
     ) -> Arc<Self> {
-        let (queue, queued) = mpsc::channel(settings.in_flight_max.max(1));
+        let places = settings.in_flight_max.clamp(1, limits::IN_FLIGHT_CEILING);
+        let (queue, queued) = mpsc::channel(places);
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
             is_alive: AtomicBool::new(true),
@@ -115,7 +117,7 @@ impl Connection {
         tokio::spawn(task.run(stream, queued));
         Arc::new(Self {
             queue,
-            places: Semaphore::new(settings.in_flight_max.max(1)),
+            places: Semaphore::new(places),
             shared,
         })
     }

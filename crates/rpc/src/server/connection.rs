@@ -68,9 +68,9 @@ pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, task: Task) {
         .shared
         .settings
         .in_flight_max
-        .clamp(1, Semaphore::MAX_PERMITS);
+        .clamp(1, limits::IN_FLIGHT_CEILING);
     // Twice the places: answers to late calls have none.
-    let (answers, mut outgoing) = mpsc::channel(places_max.saturating_mul(2));
+    let (answers, mut outgoing) = mpsc::channel(places_max * 2);
     let connection = Connection {
         task,
         peer,
@@ -83,15 +83,18 @@ pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, task: Task) {
         Err(error) => End::Io(error),
     };
     log::debug!("connection of {peer} ended: {end}");
-    let counters = &connection.task.shared.counters;
     if let End::Broken(error) = &end {
-        counters.broken.fetch_add(1, Ordering::Relaxed);
+        connection
+            .task
+            .shared
+            .counters
+            .broken
+            .fetch_add(1, Ordering::Relaxed);
         log::warn!("closed the connection of {peer}: {error}");
     }
     if matches!(end, End::Drained) {
         part(&mut stream).await;
     }
-    counters.connections.fetch_sub(1, Ordering::Relaxed);
 }
 
 fn prepare(stream: &TcpStream) -> std::io::Result<()> {
@@ -127,7 +130,7 @@ impl Connection {
         let drained = async {
             // The sender lives in `shared`, which this task holds.
             let _ = drain_phase.wait_for(|phase| *phase != Phase::Serving).await;
-            let all = u32::try_from(places_max).unwrap_or(u32::MAX);
+            let all = u32::try_from(places_max).expect("the ceiling is far below u32::MAX");
             let _ = self.places.acquire_many(all).await;
         };
         tokio::select! {
