@@ -12,6 +12,7 @@ use orca_rpc::{Client, ClientSettings, Server, ServerSettings};
 use orca_schema::Store;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 
 /// Why a master could not run, or could not go on.
@@ -49,14 +50,10 @@ pub async fn run_master(
     registry: RegistrySettings,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Exit, BootError> {
-    let io = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(IO_THREADS)
-        .thread_name("orca-io")
-        .enable_all()
-        .build()
-        .map_err(BootError::Runtime)?;
+    let io_runtime = IoRuntime::start()?;
+    let io = io_runtime.handle();
     let reception = Reception::default();
-    let server = listen(&settings, &reception, io.handle())?;
+    let server = listen(&settings, &reception, &io)?;
     let client = {
         let _inside = io.enter();
         Client::new(ClientSettings {
@@ -69,7 +66,7 @@ pub async fn run_master(
         settings: Arc::new(settings),
         registry,
         client,
-        io: io.handle().clone(),
+        io: io.clone(),
         reception,
         counters: Arc::default(),
     };
@@ -88,15 +85,40 @@ pub async fn run_master(
     if drained.await.is_err() {
         log::warn!("the RPC server did not drain in order");
     }
-    // A call that hangs on a dead peer must not keep the process.
-    io.shutdown_background();
     Ok(exit)
+}
+
+/// The runtime that carries the sockets. It ends without waiting, however the master ends: a call that hangs on a dead peer must not
+/// keep the process, and a runtime must not be waited for inside another one.
+struct IoRuntime(Option<Runtime>);
+
+impl IoRuntime {
+    fn start() -> Result<Self, BootError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(IO_THREADS)
+            .thread_name("orca-io")
+            .enable_all()
+            .build();
+        runtime.map(|runtime| Self(Some(runtime))).map_err(BootError::Runtime)
+    }
+
+    fn handle(&self) -> Handle {
+        self.0.as_ref().map(|runtime| runtime.handle().clone()).expect("it is taken only when this is dropped")
+    }
+}
+
+impl Drop for IoRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 fn listen(
     settings: &MasterSettings,
     reception: &Reception,
-    io: &tokio::runtime::Handle,
+    io: &Handle,
 ) -> Result<Server, BootError> {
     let _inside = io.enter();
     Ok(Server::bind(

@@ -4,3 +4,4 @@
 
 mod check_config;
 mod launcher;
+mod servers;
