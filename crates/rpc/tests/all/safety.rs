@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Larger than what the kernel takes from a peer that does not read.
-const ARGUMENT_LEN: usize = 2 * 1024 * 1024;
+const ARGUMENT_LEN: usize = 1024 * 1024;
 const CALLS: usize = 24;
 const NEVER: Duration = Duration::from_secs(600);
 
