@@ -99,11 +99,16 @@ impl IoRuntime {
             .thread_name("orca-io")
             .enable_all()
             .build();
-        runtime.map(|runtime| Self(Some(runtime))).map_err(BootError::Runtime)
+        runtime
+            .map(|runtime| Self(Some(runtime)))
+            .map_err(BootError::Runtime)
     }
 
     fn handle(&self) -> Handle {
-        self.0.as_ref().map(|runtime| runtime.handle().clone()).expect("it is taken only when this is dropped")
+        self.0
+            .as_ref()
+            .map(|runtime| runtime.handle().clone())
+            .expect("it is taken only when this is dropped")
     }
 }
 
@@ -115,11 +120,7 @@ impl Drop for IoRuntime {
     }
 }
 
-fn listen(
-    settings: &MasterSettings,
-    reception: &Reception,
-    io: &Handle,
-) -> Result<Server, BootError> {
+fn listen(settings: &MasterSettings, reception: &Reception, io: &Handle) -> Result<Server, BootError> {
     let _inside = io.enter();
     Ok(Server::bind(
         settings.listen,

@@ -4,6 +4,7 @@
 //! old one can act, since every actor and call holds the old lease.
 
 use crate::calls::Calls;
+use crate::cluster::ClusterState;
 use crate::context_reads::ContextReads;
 use crate::counters::Counters;
 use crate::definitions::Definitions;
@@ -16,6 +17,7 @@ use orca_engine::time::Millis;
 use orca_engine::workflow::Rules;
 use orca_registry::{Lease, Registry};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 pub(crate) struct Term {
     pub(crate) settings: Arc<MasterSettings>,
@@ -30,6 +32,7 @@ pub(crate) struct Term {
     pub(crate) context_reads: ContextReads,
     pub(crate) calls: Calls,
     pub(crate) dispatch: Dispatchers,
+    pub(crate) cluster: watch::Receiver<Arc<ClusterState>>,
     pub(crate) directory: Directory,
     pub(crate) counters: Arc<Counters>,
     pub(crate) rules: Arc<Rules>,

@@ -181,6 +181,7 @@ impl Works {
                 entry.incarnation.address.clone(),
             ),
             dispatch: dispatch.clone(),
+            cluster: cluster.clone(),
             directory: Directory::default(),
             counters: house.counters.clone(),
             rules: Arc::new(rules(&settings, &entry.incarnation)),

@@ -27,6 +27,8 @@ pub(crate) struct ClusterState {
     /// Our share of the command table, when it may be used now.
     pub(crate) slot: Option<Slot>,
     pub(crate) workers: WorkerTable,
+    /// How long a worker that is not registered may still come back; `None` while the workers have not been read yet.
+    pub(crate) worker_grace: Option<Duration>,
 }
 
 /// What the actor needs from its term.
@@ -50,6 +52,7 @@ pub(crate) struct ClusterActor {
     slot_changed: Instant,
     /// Both directories have been read whole at least once.
     masters_known: bool,
+    workers_known: bool,
     next_refresh: Option<SpawnHandle>,
 }
 
@@ -64,6 +67,7 @@ impl ClusterActor {
             slot: None,
             slot_changed: Instant::now(),
             masters_known: false,
+            workers_known: false,
             next_refresh: None,
         }
     }
@@ -72,6 +76,7 @@ impl ClusterActor {
         let state = ClusterState {
             slot: self.usable_slot(),
             workers: self.table.clone(),
+            worker_grace: self.workers_known.then(|| self.worker_grace()),
         };
         self.published.send_replace(Arc::new(state));
     }
@@ -80,6 +85,15 @@ impl ClusterActor {
     fn usable_slot(&self) -> Option<Slot> {
         let rested = self.slot_changed.elapsed() >= slot_grace();
         self.slot.filter(|_| rested || self.masters.all_orca())
+    }
+
+    /// Where every worker is Orca's, one that is missing was too, and its tasks have ended with it.
+    fn worker_grace(&self) -> Duration {
+        if self.workers.all_orca() {
+            Duration::ZERO
+        } else {
+            self.parts.java_grace
+        }
     }
 
     fn recompute_slot(&mut self, context: &mut Context<Self>) {
@@ -187,6 +201,7 @@ impl Handler<WorkerChanged> for ClusterActor {
     type Result = ();
 
     fn handle(&mut self, WorkerChanged(event): WorkerChanged, context: &mut Self::Context) {
+        self.workers_known |= event == MemberEvent::Resynced;
         let replaced = self.workers.take(event.clone());
         match &event {
             MemberEvent::Added { name, .. } | MemberEvent::Updated { name, .. } => self.worker_seen(name),

@@ -4,7 +4,8 @@
 use super::{Deliver, End, WorkflowActor};
 use crate::dispatch::{Cancel, Enqueue, Waiting};
 use crate::limits::CONTEXT_RETRY_PAUSE;
-use actix::{AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
+use crate::term::Term;
+use actix::{Addr, AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
 use orca_engine::backoff::dispatch_backoff_ms;
 use orca_engine::codes::ExecutorEventType;
 use orca_engine::context::{self, ContextInputs};
@@ -239,11 +240,15 @@ impl WorkflowActor {
         let (term, workflow, epoch) = (self.term.clone(), actor.address(), self.fence.epoch);
         self.term.io.spawn(async move {
             let taken = term.calls.take_over(&host, task_instance_id, epoch).await;
-            workflow.do_send(Deliver(vec![Event::TakeOverAnswered {
+            let answer = Event::TakeOverAnswered {
                 task_instance_id,
-                host,
+                host: host.clone(),
                 taken,
-            }]));
+            };
+            workflow.do_send(Deliver(vec![answer]));
+            if taken.is_none() {
+                report_missing_worker(&term, host, &workflow).await;
+            }
         });
     }
 
@@ -251,11 +256,28 @@ impl WorkflowActor {
         let (term, workflow) = (self.term.clone(), actor.address());
         self.term.io.spawn(async move {
             let present = term.calls.has_task(&host, task_instance_id).await;
-            workflow.do_send(Deliver(vec![Event::Probed {
+            let answer = Event::Probed {
                 task_instance_id,
-                host,
+                host: host.clone(),
                 present,
-            }]));
+            };
+            workflow.do_send(Deliver(vec![answer]));
+            if present.is_none() {
+                report_missing_worker(&term, host, &workflow).await;
+            }
         });
+    }
+}
+
+/// A worker that does not answer and is not registered will never be reported as leaving, so this workflow would ask for ever.
+async fn report_missing_worker(term: &Term, host: String, workflow: &Addr<WorkflowActor>) {
+    let is_registered = || term.cluster.borrow().workers.worker(&host).is_some();
+    let before = term.now();
+    let Some(grace) = term.cluster.borrow().worker_grace.filter(|_| !is_registered()) else {
+        return;
+    };
+    tokio::time::sleep(grace).await;
+    if !is_registered() {
+        workflow.do_send(Deliver(vec![Event::WorkerLost { host, before }]));
     }
 }
