@@ -38,9 +38,7 @@ pub(crate) fn write<T>(
     may_commit: &dyn Fn() -> bool,
     body: impl FnOnce(&mut Connection) -> Result<T, Error>,
 ) -> Result<T, Ended> {
-    connection
-        .batch("begin a transaction", connection.dialect.begin())
-        .map_err(Ended::RolledBack)?;
+    connection.begin().map_err(Ended::RolledBack)?;
     match body(connection) {
         Ok(value) => {
             if !may_commit() {
@@ -81,7 +79,7 @@ fn commit(connection: &mut Connection) -> Result<(), Ended> {
 }
 
 fn roll_back(connection: &mut Connection) {
-    if let Err(error) = connection.execute(Sql::fixed("roll back", "ROLLBACK")) {
+    if let Err(error) = connection.batch("roll back", "ROLLBACK") {
         // SQLite has already rolled back after some errors; for a server the closed connection does it.
         log::debug!("{error}");
         connection.give_up();

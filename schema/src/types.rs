@@ -37,6 +37,7 @@ pub struct StepState {
 
 /// What has become of one claim.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // Almost every outcome is the large one.
 pub enum ClaimOutcome {
     Claimed {
         fence: Fence,

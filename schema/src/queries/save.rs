@@ -64,10 +64,10 @@ impl Store {
             };
             let current = current(connection, project_code, &new.name)?;
             let rows = task_rows(new, current.as_ref().map(|(_, snapshot)| snapshot), now);
-            if let Some((current, snapshot)) = &current {
-                if is_same(new, snapshot, &rows) {
-                    return Ok((current.code, current.version));
-                }
+            if let Some((current, snapshot)) = &current
+                && is_same(new, snapshot, &rows)
+            {
+                return Ok((current.code, current.version));
             }
             let (code, version) = match &current {
                 Some((current, _)) => (current.code, current.version + 1),

@@ -28,7 +28,7 @@ fn an_unreachable_database_is_named_without_its_password() {
 
 #[test]
 fn the_next_address_is_tried() {
-    let Some(database) = Database::mariadb() else {
+    let Some(Database { mut settings, .. }) = Database::mariadb() else {
         return;
     };
     let port = TcpListener::bind("127.0.0.1:0")
@@ -36,7 +36,6 @@ fn the_next_address_is_tried() {
         .local_addr()
         .unwrap()
         .port();
-    let mut settings = database.settings.clone();
     settings.url = settings
         .url
         .replace("//127.0.0.1", &format!("//127.0.0.1:{port},127.0.0.1"));
