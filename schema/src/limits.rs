@@ -27,5 +27,5 @@ pub(crate) const CLAIM_RESOLVE_TRIES: u32 = 10;
 pub(crate) const CLAIM_RESOLVE_PAUSE: Duration = Duration::from_millis(200);
 /// How long a start waits for another process that is creating the tables.
 pub(crate) const MIGRATION_WAIT_SECONDS: u32 = 120;
-/// Statements that each connection keeps prepared: those of fixed text, of which there are about forty.
+/// Tasks of one definition version: all of them are held in memory by each run.
 pub(crate) const TASKS_PER_DEFINITION_MAX: usize = 10_000;
