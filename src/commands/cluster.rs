@@ -28,6 +28,14 @@ impl Database {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn of(store: Store) -> Self {
+        Self {
+            store,
+            zone: chrono_tz::UTC,
+        }
+    }
+
     /// Runs a query.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,

@@ -84,7 +84,10 @@ pub(crate) fn read_files(files: &[PathBuf], context: &Context) -> Result<Vec<Flo
     if problems.is_empty() {
         Ok(flows)
     } else {
-        Err(Failure::usage(problems.join("\n")))
+        Err(Failure::usage(format!(
+            "nothing was started:\n{}",
+            problems.join("\n")
+        )))
     }
 }
 

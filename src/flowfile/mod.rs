@@ -17,6 +17,7 @@ mod task;
 mod workflow;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 pub(crate) use flow::{Flow, FlowTask};

@@ -2,6 +2,7 @@
 
 use super::view::{RunView, TaskView};
 use crate::commands::table::{duration, printable, render};
+use orca_engine::codes::WorkflowState;
 
 /// One line per run, and for each task that failed why, where its log is and how it ends.
 pub(crate) fn summary(runs: &[RunView]) -> Vec<String> {
@@ -12,7 +13,7 @@ pub(crate) fn summary(runs: &[RunView]) -> Vec<String> {
             .map_or_else(String::new, |millis| format!(" in {}", duration(millis)));
         let (id, name, state) = (run.workflow_instance_id, printable(&run.name), run.state);
         lines.push(format!("{name} (instance {id}): {state}{took}"));
-        lines.extend(run.tasks.iter().filter(|task| task.failed()).flat_map(failure));
+        lines.extend(failures(run));
         let not_run: Vec<_> = run
             .tasks
             .iter()
@@ -22,6 +23,23 @@ pub(crate) fn summary(runs: &[RunView]) -> Vec<String> {
         if !not_run.is_empty() {
             lines.push(format!("  not run: {}", not_run.join(", ")));
         }
+    }
+    lines
+}
+
+fn failures(run: &RunView) -> Vec<String> {
+    let lines: Vec<_> = run
+        .tasks
+        .iter()
+        .filter(|task| task.failed())
+        .flat_map(failure)
+        .collect();
+    if lines.is_empty() && run.state == WorkflowState::Failure.name() {
+        // What a master cannot even begin leaves its reason there.
+        return vec![
+            "  no task failed: the master refused the run; its log and table t_ds_error_command say why"
+                .to_owned(),
+        ];
     }
     lines
 }
@@ -87,7 +105,7 @@ pub(crate) fn details(run: &RunView) -> Vec<String> {
         &rows,
         0,
     ));
-    lines.extend(run.tasks.iter().filter(|task| task.failed()).flat_map(failure));
+    lines.extend(failures(run));
     lines
 }
 
@@ -95,7 +113,7 @@ pub(crate) fn details(run: &RunView) -> Vec<String> {
 mod tests {
     use super::super::view::{tests, view};
     use super::*;
-    use orca_engine::codes::{TaskState, WorkflowState};
+    use orca_engine::codes::TaskState;
     use orca_engine::time::Millis;
 
     fn failed_run() -> RunView {
@@ -123,6 +141,20 @@ mod tests {
             "    | the last\u{fffd} words",
         ];
         assert_eq!(summary(&[failed_run()]), expected);
+    }
+
+    #[test]
+    fn a_run_that_never_began_says_where_to_look() {
+        let run = view(
+            &tests::instance(WorkflowState::Failure),
+            &[],
+            None,
+            Millis(0),
+            chrono_tz::UTC,
+        );
+        let expected =
+            "  no task failed: the master refused the run; its log and table t_ds_error_command say why";
+        assert_eq!(summary(&[run])[1], expected);
     }
 
     #[test]

@@ -257,5 +257,6 @@ fn painted(line: String, state: &str, colours: bool) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 #[path = "screen_tests.rs"]
 mod tests;

@@ -188,3 +188,8 @@ async fn look_up(
     );
     Err(Failure::failed(text))
 }
+
+#[cfg(test)]
+#[path = "start_tests.rs"]
+#[allow(clippy::unwrap_used)]
+mod tests;

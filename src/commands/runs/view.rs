@@ -197,5 +197,6 @@ impl TaskView {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 #[path = "view_tests.rs"]
 pub(crate) mod tests;

@@ -141,6 +141,7 @@ fn hold(wish: Option<u16>, held: &mut Vec<TcpListener>) -> std::io::Result<u16> 
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -217,6 +217,7 @@ fn tail(path: &Path) -> std::io::Result<Vec<String>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
