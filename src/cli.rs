@@ -148,6 +148,24 @@ mod tests {
     }
 
     #[test]
+    fn every_command_is_documented() {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let command = Cli::command();
+        for shown in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+            let heading = format!("## orca {}\n", shown.get_name());
+            assert!(page.contains(&heading), "{heading} is missing in docs/cli.md");
+            for long in shown.get_arguments().filter_map(clap::Arg::get_long) {
+                assert!(
+                    page.contains(&format!("`--{long}")),
+                    "--{long} of {} is missing in docs/cli.md",
+                    shown.get_name()
+                );
+            }
+        }
+    }
+
+    #[test]
     fn what_is_behind_two_dashes_stays() {
         assert_eq!(
             spring_properties(words("orca x -- --a.b=c")),

@@ -256,7 +256,6 @@ fn task_settings(settings: &Settings) -> Result<TaskSettings, Failure> {
         python_launcher: own.python_launcher.clone(),
         hidden_variables: Settings::secret_variables(),
         event_resend_interval: own.event_resend_interval,
-        ..TaskSettings::default()
     })
 }
 
