@@ -5,3 +5,4 @@
 mod check_config;
 mod launcher;
 mod servers;
+mod standalone;
