@@ -131,7 +131,7 @@ fn a_run_is_followed_from_its_rows() {
         .enable_all()
         .build()
         .unwrap();
-    let database = Database::of(fixture.store.clone());
+    let database = Database::of(fixture.store);
     let ended = runtime.block_on(follow(&database, &[run], &mut screen, |_| {
         Err(Failure::failed("seen enough"))
     }));
@@ -166,7 +166,7 @@ fn a_run_that_does_not_exist_is_an_error() {
         .enable_all()
         .build()
         .unwrap();
-    let database = Database::of(fixture.store.clone());
+    let database = Database::of(fixture.store);
     let mut screen = Screen::silent(Vec::new());
     let ended = runtime.block_on(follow(&database, &[run], &mut screen, |_| Ok(())));
     assert_eq!(
