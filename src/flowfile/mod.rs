@@ -18,6 +18,9 @@ mod workflow;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+mod refusal_tests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 pub(crate) use flow::{Flow, FlowTask};
