@@ -22,8 +22,6 @@ pub struct ClusterOptions {
     pub stack: Stack,
     pub masters: usize,
     pub workers: usize,
-    /// Workers that finish each task at once instead of running it.
-    pub stub_workers: bool,
     /// More environment for every master.
     pub master_variables: Vec<(String, String)>,
 }
@@ -35,7 +33,6 @@ impl ClusterOptions {
             stack,
             masters: 1,
             workers: 1,
-            stub_workers: false,
             master_variables: Vec::new(),
         }
     }
@@ -49,12 +46,6 @@ impl ClusterOptions {
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
-        self
-    }
-
-    #[must_use]
-    pub fn stub_workers(mut self) -> Self {
-        self.stub_workers = true;
         self
     }
 
@@ -154,12 +145,7 @@ impl Cluster {
         variables.push(("WORKER_LISTEN_PORT".to_owned(), port.to_string()));
         variables.push(("ORCA_WORKER_HOST".to_owned(), "127.0.0.1".to_owned()));
         variables.push(("ORCA_DATA_DIRECTORY".to_owned(), self.path(&name)));
-        let arguments: &[&str] = if self.options.stub_workers {
-            &["worker", "--stub"]
-        } else {
-            &["worker"]
-        };
-        let worker = OrcaProcess::start(&name, arguments, &variables, port, self.folder.path())?;
+        let worker = OrcaProcess::start(&name, &["worker"], &variables, port, self.folder.path())?;
         self.workers.push(worker);
         Ok(&mut self.workers[index])
     }
@@ -297,7 +283,7 @@ impl Cluster {
             ]),
             None => variables.extend([
                 ("REGISTRY_TYPE".to_owned(), "embedded".to_owned()),
-                ("ORCA_REGISTRY_EMBEDDED_PATH".to_owned(), self.path("registry.db")),
+                ("ORCA_REGISTRY_PATH".to_owned(), self.path("registry.db")),
             ]),
         }
         variables

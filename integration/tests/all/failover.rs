@@ -22,29 +22,63 @@ fn runs(path: &Path) -> BTreeMap<String, usize> {
 /// `first` runs until the file `go` is there, then `second` follows.
 fn two_tasks(scene: &Scene) -> orca_schema::NewDefinition {
     let (lines, go) = (scene.folder().join("lines"), scene.folder().join("go"));
-    let line = |task: &str| format!("echo ${{system.workflow.instance.id}} {task} >> {}", lines.display());
-    let first = format!("{}; until [ -e {} ]; do sleep 0.1; done", line("first"), go.display());
-    workflow("held", vec![shell("first", &first, &[]), shell("second", &line("second"), &["first"])])
+    let line = |task: &str| {
+        format!(
+            "echo ${{system.workflow.instance.id}} {task} >> {}",
+            lines.display()
+        )
+    };
+    let first = format!(
+        "{}; until [ -e {} ]; do sleep 0.1; done",
+        line("first"),
+        go.display()
+    );
+    workflow(
+        "held",
+        vec![
+            shell("first", &first, &[]),
+            shell("second", &line("second"), &["first"]),
+        ],
+    )
 }
 
 fn await_first_tasks(scene: &Scene, ids: &[i32]) {
     let lines = scene.folder().join("lines");
-    until("every first task to run", Deadline::after_seconds(60), || (runs(&lines).len() == ids.len()).then_some(())).unwrap();
+    until("every first task to run", Deadline::after_seconds(60), || {
+        (runs(&lines).len() == ids.len()).then_some(())
+    })
+    .unwrap();
     for id in ids {
         let running = || (states(&scene.tasks(*id)) == [TaskState::RunningExecution]).then_some(());
-        until("the row of the first task to say so", Deadline::after_seconds(60), running).unwrap();
+        until(
+            "the row of the first task to say so",
+            Deadline::after_seconds(60),
+            running,
+        )
+        .unwrap();
     }
 }
 
 fn let_go_and_check(scene: &Scene, ids: &[i32]) {
     fs::write(scene.folder().join("go"), "").unwrap();
     for id in ids {
-        assert_eq!(scene.await_end(*id), WorkflowState::Success, "workflow instance {id}");
-        assert_eq!(states(&scene.tasks(*id)), vec![TaskState::Success; 2], "no attempt was replaced");
+        assert_eq!(
+            scene.await_end(*id),
+            WorkflowState::Success,
+            "workflow instance {id}"
+        );
+        assert_eq!(
+            states(&scene.tasks(*id)),
+            vec![TaskState::Success; 2],
+            "no attempt was replaced"
+        );
     }
     let runs = runs(&scene.folder().join("lines"));
     assert_eq!(runs.len(), ids.len() * 2, "every task ran");
-    assert!(runs.values().all(|times| *times == 1), "no task ran twice: {runs:?}");
+    assert!(
+        runs.values().all(|times| *times == 1),
+        "no task ran twice: {runs:?}"
+    );
     scene.assert_released();
 }
 
@@ -56,16 +90,27 @@ fn the_survivor_takes_over_running_tasks_in_place() {
     await_first_tasks(&scene, &ids);
     let survivor = scene.master(1).to_owned();
     let dead = scene.cluster.masters.remove(0);
-    let of_the_dead = ids.iter().filter(|id| scene.instance(**id).host.as_deref() == Some(dead.address())).count();
-    assert!(of_the_dead > 0 && of_the_dead < ids.len(), "both masters had a share: {of_the_dead}");
+    let of_the_dead = ids
+        .iter()
+        .filter(|id| scene.instance(**id).host.as_deref() == Some(dead.address()))
+        .count();
+    assert!(
+        of_the_dead > 0 && of_the_dead < ids.len(),
+        "both masters had a share: {of_the_dead}"
+    );
     // Dropping it is SIGKILL to its whole group.
     drop(dead);
     for id in &ids {
-        until("every instance to have the survivor as its owner", Deadline::after_seconds(TAKEN_OVER_SECONDS), || {
-            let instance = scene.instance(*id);
-            let is_taken = instance.host.as_deref() == Some(&survivor) && instance.state == WorkflowState::RunningExecution;
-            is_taken.then_some(())
-        })
+        until(
+            "every instance to have the survivor as its owner",
+            Deadline::after_seconds(TAKEN_OVER_SECONDS),
+            || {
+                let instance = scene.instance(*id);
+                let is_taken = instance.host.as_deref() == Some(&survivor)
+                    && instance.state == WorkflowState::RunningExecution;
+                is_taken.then_some(())
+            },
+        )
         .unwrap();
     }
     let_go_and_check(&scene, &ids);
@@ -91,9 +136,11 @@ fn a_frozen_master_that_wakes_up_changes_nothing() {
     let survivor = scene.master(1).to_owned();
     scene.cluster.masters[0].process.signal(Signal::STOP);
     for id in &ids {
-        until("the survivor to own every instance", Deadline::after_seconds(TAKEN_OVER_SECONDS), || {
-            (scene.instance(*id).host.as_deref() == Some(&survivor)).then_some(())
-        })
+        until(
+            "the survivor to own every instance",
+            Deadline::after_seconds(TAKEN_OVER_SECONDS),
+            || (scene.instance(*id).host.as_deref() == Some(&survivor)).then_some(()),
+        )
         .unwrap();
     }
     scene.cluster.masters[0].process.signal(Signal::CONT);
@@ -112,12 +159,20 @@ fn a_lost_worker_costs_only_its_own_tasks() {
         .copied()
         .filter(|id| scene.tasks(*id)[0].host.as_deref() == Some(lost.address()))
         .collect();
-    assert!(!of_the_lost.is_empty() && of_the_lost.len() < ids.len(), "both workers had a share");
+    assert!(
+        !of_the_lost.is_empty() && of_the_lost.len() < ids.len(),
+        "both workers had a share"
+    );
     drop(lost);
     for id in &of_the_lost {
-        until("a new attempt elsewhere", Deadline::after_seconds(TAKEN_OVER_SECONDS), || {
-            (states(&scene.tasks(*id)) == [TaskState::NeedFaultTolerance, TaskState::RunningExecution]).then_some(())
-        })
+        until(
+            "a new attempt elsewhere",
+            Deadline::after_seconds(TAKEN_OVER_SECONDS),
+            || {
+                (states(&scene.tasks(*id)) == [TaskState::NeedFaultTolerance, TaskState::RunningExecution])
+                    .then_some(())
+            },
+        )
         .unwrap();
     }
     fs::write(scene.folder().join("go"), "").unwrap();

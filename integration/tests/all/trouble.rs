@@ -86,7 +86,7 @@ fn a_database_that_is_down_at_start_is_named_without_its_password() {
         &[
             ("SPRING_DATASOURCE_URL", url.clone()),
             ("SPRING_DATASOURCE_PASSWORD", "hunter2".to_owned()),
-            ("ORCA_DATABASE_START_TIMEOUT", "2s".to_owned()),
+            ("ORCA_DATABASE_STARTUP_TIMEOUT", "2s".to_owned()),
         ],
         false,
     );
@@ -104,6 +104,7 @@ fn a_registry_that_is_down_at_start_is_named() {
             ("REGISTRY_TYPE", "zookeeper".to_owned()),
             ("REGISTRY_ZOOKEEPER_CONNECT_STRING", format!("127.0.0.1:{port}")),
             ("REGISTRY_ZOOKEEPER_BLOCK_UNTIL_CONNECTED", "2s".to_owned()),
+            ("ORCA_REGISTRY_STARTUP_TIMEOUT", "2s".to_owned()),
         ],
         true,
     );
@@ -119,7 +120,7 @@ fn fails_to_start(folder: &std::path::Path, changes: &[(&str, String)], migrate:
         ),
         ("REGISTRY_TYPE".to_owned(), "embedded".to_owned()),
         (
-            "ORCA_REGISTRY_EMBEDDED_PATH".to_owned(),
+            "ORCA_REGISTRY_PATH".to_owned(),
             folder.join("registry.db").display().to_string(),
         ),
         ("MASTER_LISTEN_PORT".to_owned(), free_port().to_string()),
