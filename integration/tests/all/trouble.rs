@@ -84,7 +84,7 @@ fn a_database_that_is_down_at_start_is_named_without_its_password() {
     let text = fails_to_start(
         folder.path(),
         &[
-            ("SPRING_DATASOURCE_URL", url.clone()),
+            ("SPRING_DATASOURCE_URL", url),
             ("SPRING_DATASOURCE_PASSWORD", "hunter2".to_owned()),
             ("ORCA_DATABASE_STARTUP_TIMEOUT", "2s".to_owned()),
         ],
