@@ -5,7 +5,8 @@
 //! another one finds: an instance moves in one transaction with its command. Which survivor begins is a preference by sequence, not the safety.
 
 use crate::limits::{
-    FAILOVER_LOCK_WAIT, FAILOVER_PAGE_LEN, FAILOVER_RETRY_PAUSE, FAILOVER_SCAN_LEN, FAILOVER_STAGGER,
+    FAILOVER_FAREWELL_WAIT, FAILOVER_LOCK_WAIT, FAILOVER_PAGE_LEN, FAILOVER_RETRY_PAUSE, FAILOVER_SCAN_LEN,
+    FAILOVER_STAGGER,
 };
 use crate::master_node::{FailoverEnded, MasterNode};
 use crate::term::Term;
@@ -102,15 +103,25 @@ impl Actor for FailoverActor {
 /// Tries until it is done or the term is over; how many instances moved.
 async fn fail_over(term: Arc<Term>, loss: Loss) -> usize {
     tokio::time::sleep(turn(&term).await).await;
-    let mut moved = 0;
+    let mut moved = Progress::default();
     while term.lease.holds() {
         match attempt(&term, &loss, &mut moved).await {
-            Ok(()) => return moved,
+            Ok(()) => return moved.count,
             Err(reason) => log::warn!("failover of {} is not done yet: {reason}", loss.address),
         }
         tokio::time::sleep(FAILOVER_RETRY_PAUSE).await;
     }
-    moved
+    moved.count
+}
+
+/// What has moved in all attempts.
+#[derive(Default)]
+struct Progress {
+    count: usize,
+    /// What the timeline has not been told yet.
+    unrecorded: Vec<Moved>,
+    claimed_at: Option<Millis>,
+    scanned_at: Option<Millis>,
 }
 
 /// The lowest sequence begins at once, each further one a little later: if a death is not taken up, any survivor contends.
@@ -126,7 +137,7 @@ async fn turn(term: &Term) -> Duration {
     FAILOVER_STAGGER.saturating_mul(u32::try_from(rank).unwrap_or(u32::MAX))
 }
 
-async fn attempt(term: &Term, loss: &Loss, moved: &mut usize) -> Result<(), String> {
+async fn attempt(term: &Term, loss: &Loss, moved: &mut Progress) -> Result<(), String> {
     let lock = term
         .registry
         .lock(
@@ -135,6 +146,7 @@ async fn attempt(term: &Term, loss: &Loss, moved: &mut usize) -> Result<(), Stri
         )
         .await
         .map_err(|error| error.to_string())?;
+    moved.claimed_at.get_or_insert(term.now());
     let worked = move_all(term, loss, moved).await;
     let finished = match worked {
         Ok(Scope::Moved) => write_marker(&lock, loss).await,
@@ -163,7 +175,7 @@ enum Scope {
     Alive,
 }
 
-async fn move_all(term: &Term, loss: &Loss, moved: &mut usize) -> Result<Scope, String> {
+async fn move_all(term: &Term, loss: &Loss, moved: &mut Progress) -> Result<Scope, String> {
     let Some(dead) = dead_incarnation(term, loss).await? else {
         return Ok(Scope::Alive);
     };
@@ -176,6 +188,7 @@ async fn move_all(term: &Term, loss: &Loss, moved: &mut usize) -> Result<Scope, 
             store.instances_of_dead(&scanned, FAILOVER_SCAN_LEN)
         })
         .await?;
+        moved.scanned_at.get_or_insert(term.now());
         if ids.is_empty() {
             break;
         }
@@ -185,12 +198,29 @@ async fn move_all(term: &Term, loss: &Loss, moved: &mut usize) -> Result<Scope, 
                 store.move_instances(&dead, &page, &|| lease.holds())
             })
             .await?;
-            *moved += some.len();
-            record(term, loss, &scanned_as, some, false).await;
+            moved.count += some.len();
+            moved.unrecorded.extend(some);
+            record(term, loss, &scanned_as, moved, Stage::Moving).await;
         }
     }
-    record(term, loss, &scanned_as, Vec::new(), true).await;
+    if moved.count > 0 {
+        record(term, loss, &scanned_as, moved, Stage::Done { died: true }).await;
+    } else if let LossKind::Removed { .. } = loss.kind {
+        let died = died(term, &dead).await;
+        record(term, loss, &scanned_as, moved, Stage::Done { died }).await;
+    } else {
+        finish(term, scanned_as).await;
+    }
     Ok(Scope::Moved)
+}
+
+/// Whether a master that has left nothing died. One that ends in order says so right after it has left the registry, so it is given the time to.
+async fn died(term: &Term, dead: &DeadMaster) -> bool {
+    tokio::time::sleep(FAILOVER_FAREWELL_WAIT).await;
+    let asked = dead.clone();
+    !run(term, move |store| store.has_stopped(&asked))
+        .await
+        .unwrap_or(false)
 }
 
 /// The last incarnation at this address that is dead. A later one may be registered there already; then it stays out of this.
@@ -221,17 +251,36 @@ async fn dead_incarnation(term: &Term, loss: &Loss) -> Result<Option<DeadMaster>
     })
 }
 
-/// The timeline must not hold up the work: a failed record is logged.
-async fn record(term: &Term, loss: &Loss, dead: &DeadMaster, moved: Vec<Moved>, done: bool) {
+enum Stage {
+    Moving,
+    Done { died: bool },
+}
+
+/// The timeline must not hold up the work: what cannot be recorded is logged and told with the next record.
+async fn record(term: &Term, loss: &Loss, dead: &DeadMaster, moved: &mut Progress, stage: Stage) {
+    let at = term.now();
     let record = FailoverRecord {
         dead: dead.clone(),
         worked_by: term.incarnation.address.to_string(),
         reason: loss.reason(),
+        died: matches!(stage, Stage::Done { died: true }),
         detected_at: loss.detected_at,
-        moved,
-        done,
+        claimed_at: moved.claimed_at.unwrap_or(at),
+        scanned_at: moved.scanned_at.unwrap_or(at),
+        at,
+        moved: moved.unrecorded.clone(),
+        done: matches!(stage, Stage::Done { .. }),
     };
-    if let Err(reason) = run(term, move |store| store.record_failover(&record)).await {
+    match run(term, move |store| store.record_failover(&record)).await {
+        Ok(()) => moved.unrecorded.clear(),
+        Err(reason) => log::warn!("the timeline of a failover has a gap: {reason}"),
+    }
+}
+
+/// Nothing was left: a record is worth nothing, but one that another master has begun is done now.
+async fn finish(term: &Term, dead: DeadMaster) {
+    let at = term.now();
+    if let Err(reason) = run(term, move |store| store.finish_failover(&dead, at)).await {
         log::warn!("the timeline of a failover has a gap: {reason}");
     }
 }

@@ -8,10 +8,12 @@ use crate::counters::Counters;
 use crate::limits::{COMMIT_QUEUE_INTAKE_STOP, CONTROL_MAILBOX_LEN, INTAKE_RETRY_PAUSE};
 use crate::master_node::{MasterNode, Run};
 use crate::term::Term;
+use crate::workflow::Chronicle;
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle,
     WrapFuture,
 };
+use orca_engine::codes::CommandType;
 use orca_engine::command::{self, ClaimPlan};
 use orca_engine::fence::Fence;
 use orca_engine::model::{Command, DefinitionSnapshot, TaskInstance, WorkflowInstance};
@@ -253,6 +255,8 @@ struct Planned {
     command: Command,
     plan: ClaimPlan,
     definition: Arc<DefinitionSnapshot>,
+    /// The owner that a failover took the instance from.
+    came_from: Option<String>,
     /// Start nodes that the command names and the instance does not (EXECUTE_TASK).
     start_codes: Option<Vec<i64>>,
 }
@@ -285,6 +289,10 @@ async fn plan(
         )));
     };
     let rows = tasks.remove(&command.workflow_instance_id).unwrap_or_default();
+    let came_from = instance
+        .host
+        .clone()
+        .filter(|_| command.command_type == CommandType::RecoverToleranceFaultProcess.code());
     let (host, zone) = (&term.incarnation.address, term.settings.zone);
     let planned = command::start_codes(command)
         .map_err(|error| error.to_string())
@@ -294,6 +302,7 @@ async fn plan(
                     command: command.clone(),
                     plan,
                     definition: definition.clone(),
+                    came_from,
                     start_codes,
                 })
                 .map_err(|error| error.to_string())
@@ -331,6 +340,7 @@ fn start(term: &Term, node: &Addr<MasterNode>, planned: Planned, claimed: Claime
     let Planned {
         plan,
         definition,
+        came_from,
         start_codes,
         ..
     } = planned;
@@ -342,7 +352,12 @@ fn start(term: &Term, node: &Addr<MasterNode>, planned: Planned, claimed: Claime
     match machine {
         Ok(machine) => {
             let machine = Box::new(machine.with_timeout_base(timeout_base));
-            node.do_send(Run { fence, machine });
+            let chronicle = came_from.map(|came_from| Chronicle::begin(term, came_from, &machine));
+            node.do_send(Run {
+                fence,
+                machine,
+                chronicle,
+            });
         }
         // The plan has checked everything that the machine checks, so this is a defect of this program.
         Err(error) => {

@@ -24,6 +24,7 @@ mod store;
 mod sweep;
 mod term;
 mod term_life;
+mod timeline;
 mod workflow;
 
 pub use boot::{BootError, Exit, run_master};

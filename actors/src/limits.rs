@@ -47,5 +47,15 @@ pub(crate) const FAILOVER_STAGGER: Duration = Duration::from_millis(1_000);
 /// How long the lock of an address is waited for before the situation is looked at anew.
 pub(crate) const FAILOVER_LOCK_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const FAILOVER_RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// How long a master that left nothing behind is given to say that it ended in order, before its end counts as a death in the timeline.
+pub(crate) const FAILOVER_FAREWELL_WAIT: Duration = Duration::from_secs(2);
+/// Lines of the timeline of failovers that may wait to be written. A failover of that many tasks at once fills it in a moment; beyond it lines are dropped,
+/// which the log says, since the timeline must never hold up the work.
+pub(crate) const TIMELINE_QUEUE_LEN_MAX: usize = 65_536;
+/// Lines of one transaction, and the pause in which lines gather for it.
+pub(crate) const TIMELINE_BATCH_LEN_MAX: usize = 1_000;
+pub(crate) const TIMELINE_PAUSE: Duration = Duration::from_millis(200);
+/// How long a line waits for the record of the move that it belongs to; a move by a Java master has none.
+pub(crate) const TIMELINE_WAIT: Duration = Duration::from_secs(60);
 /// How often rows are searched for owners that nobody saw die. An owner has to be missing in two looks.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(60);

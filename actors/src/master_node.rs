@@ -9,7 +9,7 @@ use crate::failover::{FailoverActor, Loss, LossKind};
 use crate::limits::{CONTROL_MAILBOX_LEN, SWEEP_INTERVAL};
 use crate::sweep::orphaned_owners;
 use crate::term::Term;
-use crate::workflow::{Deliver, Drop, End, WorkflowActor};
+use crate::workflow::{Chronicle, Deliver, Drop, End, WorkflowActor};
 use actix::{
     Actor, ActorContext, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message, WrapFuture,
 };
@@ -63,17 +63,24 @@ impl Actor for MasterNode {
 pub(crate) struct Run {
     pub(crate) fence: Fence,
     pub(crate) machine: Box<WorkflowMachine>,
+    /// For an instance that came by a failover.
+    pub(crate) chronicle: Option<Chronicle>,
 }
 
 impl Handler<Run> for MasterNode {
     type Result = ();
 
-    fn handle(&mut self, Run { fence, machine }: Run, context: &mut Self::Context) {
+    fn handle(&mut self, run: Run, context: &mut Self::Context) {
+        let Run {
+            fence,
+            machine,
+            chronicle,
+        } = run;
         let id = fence.workflow_instance_id;
         let card = Arc::new(Card::new(machine.instance()));
         let (term, node, shown) = (self.term.clone(), context.address(), card.clone());
         let actor = WorkflowActor::start_in_arbiter(self.arbiter(id), move |_| {
-            WorkflowActor::new(term, node, shown, *machine, fence)
+            WorkflowActor::new(term, node, shown, *machine, fence).with_chronicle(chronicle)
         });
         if let Some(older) = self.term.directory.put(id, Listed { actor, card }) {
             // Claimed a second time while it runs here: the claim has raised the epoch, so the older run could not write any more.

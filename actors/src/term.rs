@@ -12,6 +12,7 @@ use crate::directory::Directory;
 use crate::dispatch::Dispatchers;
 use crate::settings::MasterSettings;
 use crate::store::{Commits, StorePool};
+use crate::timeline::Timeline;
 use orca_engine::fence::Incarnation;
 use orca_engine::time::Millis;
 use orca_engine::workflow::Rules;
@@ -28,6 +29,7 @@ pub(crate) struct Term {
     pub(crate) node_name: String,
     pub(crate) pool: StorePool,
     pub(crate) commits: Commits,
+    pub(crate) timeline: Timeline,
     pub(crate) definitions: Definitions,
     pub(crate) context_reads: ContextReads,
     pub(crate) calls: Calls,

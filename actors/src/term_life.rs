@@ -14,6 +14,7 @@ use crate::master_node::{EndTerm, MasterNode};
 use crate::rpc_server::{Desk, Reception};
 use crate::settings::MasterSettings;
 use crate::store::{Commits, StorePool, Triggers};
+use crate::timeline::Timeline;
 use crate::term::Term;
 use actix::{Actor, Addr, Arbiter};
 use orca_engine::balancing::Balancer;
@@ -166,6 +167,8 @@ impl Works {
             entry.lease.clone(),
             settings.store.commits_in_flight,
         ));
+        let (timeline, lines) = Timeline::new();
+        let telling = house.io.spawn(lines.run(house.pool.clone()));
         let term = Arc::new(Term {
             incarnation: entry.incarnation.clone(),
             lease: entry.lease.clone(),
@@ -173,6 +176,7 @@ impl Works {
             node_name: entry.node_name.clone(),
             pool: house.pool.clone(),
             commits,
+            timeline,
             definitions: Definitions::new(house.pool.clone()),
             context_reads: ContextReads::new(house.pool.clone()),
             calls: Calls::new(
@@ -206,6 +210,7 @@ impl Works {
         let intake = IntakeActor::new(term.clone(), node.clone(), cluster).start();
         let mut tasks = watch_members(house, entry, &cluster_actor).await?;
         tasks.push(committing.abort_handle());
+        tasks.push(telling.abort_handle());
         tasks.push(start_heartbeat(house, entry, &term).await?);
         let triggers = {
             let _inside = house.io.enter();

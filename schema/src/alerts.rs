@@ -3,12 +3,17 @@
 use crate::clock::WallClock;
 use crate::db::Connection;
 use crate::error::Error;
+use crate::sql::Sql;
 use crate::statements::Rows;
-use orca_engine::codes::AlertType;
+use chrono::NaiveDateTime;
+use orca_engine::codes::{AlertType, WarningType};
 use orca_engine::model::Alert;
 use orca_engine::time::Millis;
 use sha1::{Digest, Sha1};
 use std::fmt::Write as _;
+
+/// The group that gets what concerns the servers (`AlertDao.ADMIN_ALERT_GROUP_ID`).
+const ADMIN_ALERT_GROUP: i32 = 1;
 
 /// `alert_status` is left to its default, 0: to be sent.
 const COLUMNS: &[&str] = &[
@@ -53,6 +58,32 @@ pub(crate) fn insert_alerts<'a>(
         ]);
     }
     rows.insert(connection)
+}
+
+/// The alert that a master is down, as `AlertDao.sendServerStoppedAlert` writes it, without its suppression: it is asked for once per death.
+pub(crate) fn insert_server_down(
+    connection: &mut Connection,
+    address: &str,
+    at: NaiveDateTime,
+) -> Result<(), Error> {
+    // In the order of the reference, so that equal alerts of a Java server have an equal sign.
+    let host = serde_json::Value::from(address);
+    let content =
+        format!(r#"[{{"type":"MASTER","host":{host},"event":"SERVER_DOWN","warningLevel":"SERIOUS"}}]"#);
+    let sql = Sql::fixed(
+        "write the alert of a failover",
+        "INSERT INTO t_ds_alert (sign, title, content, warning_type, alertgroup_id, create_time, update_time, alert_type) \
+         VALUES (?, 'Fault tolerance warning', ?, ?, ?, ?, ?, ?)",
+    );
+    let sql = sql
+        .bind(sign(&content))
+        .bind(content)
+        .bind(WarningType::Failure.code())
+        .bind(ADMIN_ALERT_GROUP)
+        .bind(at)
+        .bind(at)
+        .bind(AlertType::FaultToleranceWarning.code());
+    connection.execute(sql).map(|_| ())
 }
 
 /// Lower-case hexadecimal SHA-1 of the content.

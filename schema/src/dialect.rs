@@ -45,6 +45,14 @@ impl Dialect {
         }
     }
 
+    /// The beginning of an INSERT that does nothing when the row's key exists; it then affects no row.
+    pub(crate) const fn insert_unless_there(self) -> &'static str {
+        match self {
+            Self::MySql => "INSERT IGNORE",
+            Self::Sqlite => "INSERT OR IGNORE",
+        }
+    }
+
     /// The end of an INSERT that changes the row instead when its key exists; the new values are `new_value` of a column.
     pub(crate) fn on_conflict_update(self, key: &str) -> String {
         match self {

@@ -30,7 +30,9 @@ mod url;
 pub use dialect::Dialect;
 pub use error::{CommitError, Error, ErrorClass, TriggerError};
 pub use queries::attempts::AttemptView;
-pub use queries::failover::{DeadMaster, FailoverRecord, Moved};
+pub use queries::failover::{DeadMaster, Moved};
+pub use queries::failover_reads::{Failover, FailoverEntry, PlannedMove, PlannedTask};
+pub use queries::timeline::{FailoverEvent, FailoverNote, FailoverRecord};
 pub use settings::{DatabaseSettings, Secret};
 pub use store::Store;
 pub use types::{

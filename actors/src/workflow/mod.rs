@@ -3,9 +3,12 @@
 //! Guarantees: events are decided in the order they came; the machine changes only after its step is committed; an effect
 //! runs only after that. It holds no rule of its own: what an event means is the machine's business.
 
+mod chronicle;
 mod effects;
 mod progress;
 mod timers;
+
+pub(crate) use chronicle::Chronicle;
 
 use crate::directory::Card;
 use crate::limits::WORKFLOW_MAILBOX_LEN;
@@ -45,6 +48,8 @@ pub(crate) struct WorkflowActor {
     timers: Timers,
     /// Contexts that are built and not yet sent, by node.
     contexts: HashMap<NodeId, Arc<ExecutionContext>>,
+    /// While tasks that came by a failover are open.
+    chronicle: Option<Chronicle>,
     end: Option<End>,
 }
 
@@ -68,8 +73,14 @@ impl WorkflowActor {
             commit_failures: 0,
             timers: Timers::default(),
             contexts: HashMap::new(),
+            chronicle: None,
             end: None,
         }
+    }
+
+    pub(crate) fn with_chronicle(mut self, chronicle: Option<Chronicle>) -> Self {
+        self.chronicle = chronicle;
+        self
     }
 
     fn id(&self) -> i32 {

@@ -29,7 +29,7 @@ impl WorkflowActor {
                 Err(reason) => return self.quarantine(&reason, context),
             };
             if step.writes.is_empty() {
-                self.apply(step, &[], context);
+                self.apply(step, &[], &events, context);
             } else {
                 self.commit(events, step, context);
             }
@@ -84,7 +84,7 @@ impl WorkflowActor {
                 self.step = number;
                 self.committing = false;
                 self.commit_failures = 0;
-                self.apply(step, &ids, context);
+                self.apply(step, &ids, &events, context);
                 self.progress(context);
             }
             Outcome::TryAgain(reason) => {
@@ -110,8 +110,12 @@ impl WorkflowActor {
         }
     }
 
-    fn apply(&mut self, step: Step, ids: &[i32], context: &mut Context<Self>) {
+    fn apply(&mut self, step: Step, ids: &[i32], events: &[Event], context: &mut Context<Self>) {
         let effects = self.machine.apply(step, ids);
+        if let Some(chronicle) = &mut self.chronicle {
+            let is_over = chronicle.tell(&self.term, &self.machine, events, &effects);
+            self.chronicle.take_if(|_| is_over);
+        }
         self.card.set_state(self.machine.instance().state);
         self.run_effects(effects, context);
     }

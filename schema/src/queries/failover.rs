@@ -91,7 +91,10 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn latest_epoch(&self, address: &str) -> Result<i64, Error> {
-        let sql = Sql::fixed("read the epoch of a master", "SELECT epoch FROM t_orca_master WHERE address = ?");
+        let sql = Sql::fixed(
+            "read the epoch of a master",
+            "SELECT epoch FROM t_orca_master WHERE address = ?",
+        );
         let row = self.reader()?.rows::<EpochRow>(sql.bind(address))?.pop();
         Ok(row.map_or(0, |row| row.epoch))
     }
@@ -146,7 +149,9 @@ impl Store {
                 let rows = lock(connection, dead, ids)?;
                 write_moves(connection, &rows, self.clock)?;
                 if !may_commit() {
-                    return Err(Error::LeaseLost { what: "move instances of a dead master" });
+                    return Err(Error::LeaseLost {
+                        what: "move instances of a dead master",
+                    });
                 }
                 Ok(rows.iter().filter_map(InstanceRow::moved).collect::<Vec<_>>())
             })?);
@@ -166,7 +171,9 @@ fn lock(connection: &mut Connection, dead: &DeadMaster, ids: &[i32]) -> Result<V
     );
     let mut ids = ids.to_vec();
     ids.sort_unstable();
-    let sql = sql.list(ids).then(&format!(" AND {OF_THE_DEAD} ORDER BY w.id{for_update}"));
+    let sql = sql
+        .list(ids)
+        .then(&format!(" AND {OF_THE_DEAD} ORDER BY w.id{for_update}"));
     connection.rows(sql.bind(dead.address.as_str()).bind(dead.epoch))
 }
 
@@ -175,15 +182,25 @@ fn write_moves(connection: &mut Connection, rows: &[InstanceRow], clock: WallClo
         return Ok(());
     }
     let now = now(connection)?;
-    let sql = Sql::batch("move instances to FAILOVER", "UPDATE t_ds_workflow_instance SET state = ? WHERE id IN ");
-    connection.execute(sql.bind(WorkflowState::Failover.code()).list(rows.iter().map(|row| row.id)))?;
+    let sql = Sql::batch(
+        "move instances to FAILOVER",
+        "UPDATE t_ds_workflow_instance SET state = ? WHERE id IN ",
+    );
+    connection.execute(
+        sql.bind(WorkflowState::Failover.code())
+            .list(rows.iter().map(|row| row.id)),
+    )?;
     raise_epochs(connection, rows, now)?;
     insert_commands(connection, rows, clock, now)
 }
 
 /// The epoch of an instance that no Orca master has owned yet begins here, so that the claim which follows raises it like any other.
 fn raise_epochs(connection: &mut Connection, rows: &[InstanceRow], now: Millis) -> Result<(), Error> {
-    let known: Vec<i32> = rows.iter().filter(|row| row.epoch.is_some()).map(|row| row.id).collect();
+    let known: Vec<i32> = rows
+        .iter()
+        .filter(|row| row.epoch.is_some())
+        .map(|row| row.id)
+        .collect();
     if !known.is_empty() {
         let sql = Sql::batch(
             "raise the epochs of moved instances",
@@ -194,10 +211,24 @@ fn raise_epochs(connection: &mut Connection, rows: &[InstanceRow], now: Millis) 
     let mut fresh = Rows::new(
         "begin the epochs of moved instances",
         "t_orca_instance",
-        &["workflow_instance_id", "owner", "owner_epoch", "epoch", "step", "timeout_base"],
+        &[
+            "workflow_instance_id",
+            "owner",
+            "owner_epoch",
+            "epoch",
+            "step",
+            "timeout_base",
+        ],
     );
     for row in rows.iter().filter(|row| row.epoch.is_none()) {
-        let values: Vec<Value<'_>> = vec![row.id.into(), "".into(), 0_i64.into(), 1_i64.into(), 0_i64.into(), now.0.into()];
+        let values: Vec<Value<'_>> = vec![
+            row.id.into(),
+            "".into(),
+            0_i64.into(),
+            1_i64.into(),
+            0_i64.into(),
+            now.0.into(),
+        ];
         fresh.rows.push(values);
     }
     fresh.insert(connection)
@@ -229,8 +260,12 @@ fn insert_commands(
         ],
     );
     for row in rows {
-        let Some(Moved { state, .. }) = row.moved() else { continue };
-        let param = CommandParam::new(Kind::RecoverToleranceFault { workflow_execution_status: Some(state) });
+        let Some(Moved { state, .. }) = row.moved() else {
+            continue;
+        };
+        let param = CommandParam::new(Kind::RecoverToleranceFault {
+            workflow_execution_status: Some(state),
+        });
         commands.rows.push(vec![
             CommandType::RecoverToleranceFaultProcess.code().into(),
             row.workflow_definition_code.into(),
@@ -252,79 +287,9 @@ impl InstanceRow {
     /// The lock asked for states that have a code, so there is always one.
     fn moved(&self) -> Option<Moved> {
         let state = WorkflowState::try_from(self.state?).ok()?;
-        Some(Moved { workflow_instance_id: self.id, state })
-    }
-}
-
-/// The record of one failover, for operators: who died, who took it up, what moved, when it was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailoverRecord {
-    pub dead: DeadMaster,
-    pub worked_by: String,
-    pub reason: String,
-    pub detected_at: Millis,
-    pub moved: Vec<Moved>,
-    pub done: bool,
-}
-
-impl Store {
-    /// Writes what has been done so far; a repetition for the same incarnation goes on in the same record.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn record_failover(&self, record: &FailoverRecord) -> Result<(), Error> {
-        self.write("record a failover", |connection| {
-            let now = now(connection)?.0;
-            let (state, done_at) = if record.done { ("done", Some(now)) } else { ("moving", None) };
-            let moved = i32::try_from(record.moved.len()).unwrap_or(i32::MAX);
-            let upsert = format!(
-                "INSERT INTO t_orca_failover (address, epoch, kind, state, worked_by, reason, detected_at, claimed_at, done_at, moved) \
-                 VALUES (?, ?, 'master', ?, ?, ?, ?, ?, ?, ?){} state = {}, worked_by = {}, done_at = {}, moved = t_orca_failover.moved + {}",
-                connection.dialect.on_conflict_update("address, epoch, kind"),
-                connection.dialect.new_value("state"),
-                connection.dialect.new_value("worked_by"),
-                connection.dialect.new_value("done_at"),
-                connection.dialect.new_value("moved"),
-            );
-            let sql = Sql::fixed("record a failover", upsert)
-                .bind(record.dead.address.as_str())
-                .bind(record.dead.epoch)
-                .bind(state)
-                .bind(record.worked_by.as_str())
-                .bind(record.reason.as_str())
-                .bind(record.detected_at.0)
-                .bind(now)
-                .bind(done_at)
-                .bind(moved);
-            connection.execute(sql)?;
-            record_moves(connection, record, now)
+        Some(Moved {
+            workflow_instance_id: self.id,
+            state,
         })
     }
-}
-
-fn record_moves(connection: &mut Connection, record: &FailoverRecord, now: i64) -> Result<(), Error> {
-    if record.moved.is_empty() {
-        return Ok(());
-    }
-    let sql = Sql::fixed(
-        "read the record of a failover",
-        "SELECT id AS epoch FROM t_orca_failover WHERE address = ? AND epoch = ? AND kind = 'master'",
-    );
-    let found = connection.rows::<EpochRow>(sql.bind(record.dead.address.as_str()).bind(record.dead.epoch))?.pop();
-    let Some(EpochRow { epoch: failover_id }) = found else { return Ok(()) };
-    let mut entries = Rows::new(
-        "record moved instances",
-        "t_orca_failover_entry",
-        &["failover_id", "workflow_instance_id", "event", "detail", "at"],
-    );
-    for one in &record.moved {
-        entries.rows.push(vec![
-            failover_id.into(),
-            one.workflow_instance_id.into(),
-            "moved".into(),
-            one.state.name().into(),
-            now.into(),
-        ]);
-    }
-    entries.insert(connection)
 }

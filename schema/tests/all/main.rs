@@ -10,4 +10,5 @@ mod plans;
 mod reads;
 mod support;
 mod tables;
+mod timeline;
 mod triggers;
