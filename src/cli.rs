@@ -53,6 +53,11 @@ enum Command {
     Workflow(commands::workflow::Arguments),
     /// Who is registered, what runs and what waits
     Status(commands::status::Arguments),
+    /// Remove the registry nodes of the master that started this, once it is gone
+    #[command(hide = true)]
+    Guardian(commands::guardian::Arguments),
+    /// Masters that died: list, show, and what a death would move now
+    Failover(commands::failover::Arguments),
     /// Become the command that follows, and end with the caller
     #[command(hide = true)]
     Attached(commands::attached::Arguments),
@@ -83,6 +88,8 @@ impl Cli {
             Command::Standalone(arguments) => commands::standalone::run(&arguments, &context),
             Command::Workflow(arguments) => commands::workflow::run(&arguments, &context),
             Command::Status(arguments) => commands::status::run(&arguments, &context),
+            Command::Guardian(arguments) => commands::guardian::run(&arguments, &context),
+            Command::Failover(arguments) => commands::failover::run(&arguments, &context),
             Command::Attached(arguments) => commands::attached::run(&arguments),
         }
     }

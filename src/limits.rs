@@ -72,6 +72,13 @@ pub(crate) const LOG_PAGES_MAX: i32 = 50;
 /// How long the log service of a worker may take for one page. The log is a help, not the result.
 pub(crate) const LOG_CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Lines of one failover, and instances of a plan, that are shown: more than a master can run, and little enough for memory.
+pub(crate) const FAILOVER_ENTRIES_MAX: usize = 200_000;
+pub(crate) const FAILOVER_PLAN_MAX: u32 = 20_000;
+
 /// Runs of one list: what fits a screen, and what one query may bring.
 pub(crate) const LIST_LEN: u32 = 20;
 pub(crate) const LIST_LEN_MAX: u32 = 500;
+
+/// Between two tries of a guardian to reach the registry once its master is gone.
+pub(crate) const GUARDIAN_RETRY_PAUSE: Duration = Duration::from_millis(200);

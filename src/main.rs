@@ -7,6 +7,7 @@ mod config;
 mod context;
 mod exit;
 mod flowfile;
+mod guardian;
 mod limits;
 mod logging;
 mod output;

@@ -3,6 +3,7 @@
 //! Guarantees: the RPC port is taken before anything is registered; a master whose lease is lost stops acting first and cleans up after; a
 //! planned stop takes no new work, lets accepted writes finish, and leaves the registry before the process ends.
 
+use crate::guardian::Guardian;
 use crate::rpc_server::{Reception, router};
 use crate::settings::MasterSettings;
 use crate::store::StorePool;
@@ -48,6 +49,7 @@ pub async fn run_master(
     settings: MasterSettings,
     store: Store,
     registry: RegistrySettings,
+    guardian: Option<Arc<dyn Guardian>>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Exit, BootError> {
     let io_runtime = IoRuntime::start()?;
@@ -65,6 +67,7 @@ pub async fn run_master(
         pool: StorePool::start(&store, settings.store.threads),
         settings: Arc::new(settings),
         registry,
+        guardian,
         client,
         io: io.clone(),
         reception,

@@ -14,6 +14,7 @@ mod definitions;
 mod directory;
 mod dispatch;
 mod failover;
+mod guardian;
 mod heartbeat;
 mod intake;
 mod limits;
@@ -29,4 +30,5 @@ mod workflow;
 
 pub use boot::{BootError, Exit, run_master};
 pub use counters::Counters;
+pub use guardian::Guardian;
 pub use settings::MasterSettings;

@@ -8,14 +8,15 @@ use crate::counters::Counters;
 use crate::definitions::Definitions;
 use crate::directory::Directory;
 use crate::dispatch::Dispatchers;
+use crate::guardian::Guardian;
 use crate::heartbeat::HeartbeatNode;
 use crate::intake::{IntakeActor, Rest};
 use crate::master_node::{EndTerm, MasterNode};
 use crate::rpc_server::{Desk, Reception};
 use crate::settings::MasterSettings;
 use crate::store::{Commits, StorePool, Triggers};
-use crate::timeline::Timeline;
 use crate::term::Term;
+use crate::timeline::Timeline;
 use actix::{Actor, Addr, Arbiter};
 use orca_engine::balancing::Balancer;
 use orca_engine::fence::Incarnation;
@@ -44,6 +45,7 @@ pub(crate) struct House {
     pub(crate) settings: Arc<MasterSettings>,
     pub(crate) pool: StorePool,
     pub(crate) registry: RegistrySettings,
+    pub(crate) guardian: Option<Arc<dyn Guardian>>,
     pub(crate) client: Client,
     pub(crate) io: Handle,
     pub(crate) reception: Reception,
@@ -212,6 +214,13 @@ impl Works {
         tasks.push(committing.abort_handle());
         tasks.push(telling.abort_handle());
         tasks.push(start_heartbeat(house, entry, &term).await?);
+        if let Some(guardian) = &house.guardian {
+            let order = format!("{}/{}", paths::ORCA_MASTERS, entry.node_name);
+            guardian.watch(
+                entry.registry.session_id(),
+                &[paths::master(&settings.address), order],
+            );
+        }
         let triggers = {
             let _inside = house.io.enter();
             Triggers::start(house.pool.clone())
@@ -244,11 +253,13 @@ impl Works {
         self.node.do_send(EndTerm);
         let registry = entry.registry.clone();
         let closed = house.io.spawn(async move { registry.close().await });
-        if tokio::time::timeout(Duration::from_secs(2), closed)
-            .await
-            .is_err()
-        {
-            log::warn!("the registry did not confirm our leaving in time");
+        match tokio::time::timeout(Duration::from_secs(2), closed).await {
+            Ok(_) => {
+                if let Some(guardian) = &house.guardian {
+                    guardian.release();
+                }
+            }
+            Err(_) => log::warn!("the registry did not confirm our leaving in time"),
         }
         if end == TermEnd::Stopped {
             self.say_stopped(house).await;

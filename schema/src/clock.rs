@@ -18,6 +18,10 @@ impl WallClock {
         Self { zone }
     }
 
+    pub(crate) const fn zone(self) -> chrono_tz::Tz {
+        self.zone
+    }
+
     pub(crate) fn zone_name(self) -> &'static str {
         self.zone.name()
     }

@@ -1,8 +1,9 @@
 //! What can go wrong with the database, and what a caller may do about it.
 //!
-//! Callers branch on [`Error::class`] and on the variants of [`CommitError`] and [`TriggerError`], never on text. No error carries a password.
+//! Callers branch on [`Error::class`] and on the variants of [`CommitError`], [`TriggerError`] and [`AgainError`], never on text. No error carries a password.
 
-use orca_engine::codes::UnknownCode;
+use crate::types::Again;
+use orca_engine::codes::{UnknownCode, WorkflowState};
 
 /// What a caller may do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +127,8 @@ pub enum CommitError {
     Fatal { reason: String },
 }
 
+const DATABASE_EXCEPTION: &str = "DataAccessResourceFailureException";
+
 /// Why one trigger request made no instance. The texts of the first two are those of the reference's exceptions.
 #[derive(Debug, thiserror::Error)]
 pub enum TriggerError {
@@ -156,7 +159,67 @@ impl TriggerError {
         match self {
             Self::DefinitionNotFound { .. } | Self::UserNotFound { .. } => "IllegalStateException",
             Self::BadRequest(_) => "IllegalArgumentException",
-            Self::Store(_) => "DataAccessResourceFailureException",
+            Self::Store(_) => DATABASE_EXCEPTION,
+        }
+    }
+}
+
+/// Why an instance does not run again. The texts are those of the reference's master and, for the state, of its API server.
+#[derive(Debug, thiserror::Error)]
+pub enum AgainError {
+    #[error("Workflow instance not found: {id}")]
+    InstanceNotFound { id: i32 },
+    #[error("Workflow definition not found: {code} version: {version}")]
+    DefinitionNotFound { code: i64, version: i32 },
+    #[error("The workflow instance: {name} {} is {}, {}", state_word(*kind), state.name(), cannot(*kind))]
+    WrongState {
+        name: String,
+        state: WorkflowState,
+        kind: Again,
+    },
+    /// Somebody else has asked for a run, and no master has taken it up yet.
+    #[error("The workflow instance: {name} has a command that waits for a master, {}", cannot(*kind))]
+    Waiting { name: String, kind: Again },
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+const fn state_word(kind: Again) -> &'static str {
+    match kind {
+        Again::Repeat | Again::RecoverFailure => "status",
+        Again::RecoverSuspended => "state",
+    }
+}
+
+const fn cannot(kind: Again) -> &'static str {
+    match kind {
+        Again::Repeat => "cannot repeat running",
+        Again::RecoverFailure => "can not be recovered",
+        Again::RecoverSuspended => "cannot recovery",
+    }
+}
+
+impl AgainError {
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Store(error) => error.class(),
+            Self::InstanceNotFound { .. }
+            | Self::DefinitionNotFound { .. }
+            | Self::WrongState { .. }
+            | Self::Waiting { .. } => ErrorClass::Refuse,
+        }
+    }
+
+    /// The short name of the Java exception that a caller of the RPC sees before the text.
+    #[must_use]
+    pub fn java_class(&self) -> &'static str {
+        match self {
+            Self::Store(_) => DATABASE_EXCEPTION,
+            Self::InstanceNotFound { .. }
+            | Self::DefinitionNotFound { .. }
+            | Self::WrongState { .. }
+            | Self::Waiting { .. } => "IllegalStateException",
         }
     }
 }

@@ -28,7 +28,7 @@ mod types;
 mod url;
 
 pub use dialect::Dialect;
-pub use error::{CommitError, Error, ErrorClass, TriggerError};
+pub use error::{AgainError, CommitError, Error, ErrorClass, TriggerError};
 pub use queries::attempts::AttemptView;
 pub use queries::failover::{DeadMaster, Moved};
 pub use queries::failover_reads::{Failover, FailoverEntry, PlannedMove, PlannedTask};
@@ -36,6 +36,6 @@ pub use queries::timeline::{FailoverEvent, FailoverNote, FailoverRecord};
 pub use settings::{DatabaseSettings, Secret};
 pub use store::Store;
 pub use types::{
-    ClaimOutcome, Committed, Counts, InstanceFilter, MasterRow, MasterState, MigrationReport, NewDefinition,
-    NewRun, NewTask, Ownership, Page, RunKind, StepCommit, StepState,
+    Again, AgainRequest, ClaimOutcome, Committed, Counts, InstanceFilter, MasterRow, MasterState,
+    MigrationReport, NewDefinition, NewRun, NewTask, Ownership, Page, RunKind, StepCommit, StepState,
 };

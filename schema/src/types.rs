@@ -152,6 +152,46 @@ impl NewRun {
     }
 }
 
+/// How an instance that has ended is to run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// All of it.
+    Repeat,
+    /// What failed, and everything behind it.
+    RecoverFailure,
+    /// What was paused or killed, and everything behind it.
+    RecoverSuspended,
+}
+
+impl Again {
+    /// Whether an instance in this state may run again so. The conditions of the API server, which looks at the row before it asks a master.
+    #[must_use]
+    pub const fn allows(self, state: WorkflowState) -> bool {
+        match self {
+            Self::Repeat => state.is_final(),
+            Self::RecoverFailure => matches!(state, WorkflowState::Failure),
+            Self::RecoverSuspended => matches!(state, WorkflowState::Pause | WorkflowState::Stop),
+        }
+    }
+
+    #[must_use]
+    pub const fn command_type(self) -> CommandType {
+        match self {
+            Self::Repeat => CommandType::RepeatRunning,
+            Self::RecoverFailure => CommandType::StartFailureTaskProcess,
+            Self::RecoverSuspended => CommandType::RecoverSuspendedProcess,
+        }
+    }
+}
+
+/// A request to let an instance that has ended run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgainRequest {
+    pub workflow_instance_id: i32,
+    pub user_id: i32,
+    pub kind: Again,
+}
+
 /// A workflow definition to be saved, with its tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewDefinition {

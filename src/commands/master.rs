@@ -1,15 +1,17 @@
 //! `orca master`: boot and shutdown order. Database, then registry and RPC port, then work; the other way round at the end.
 
-use crate::config::Settings;
+use crate::config::{RegistryType, Settings};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::guardian::Pipe;
 use crate::limits::STOP_MARGIN;
 use crate::servers::{master_settings, registry_settings};
 use crate::startup::{Patience, open_store, patiently};
 use crate::stop;
 use clap::Args;
-use orca_actors::BootError;
+use orca_actors::{BootError, Guardian};
 use orca_registry::ErrorClass;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 #[derive(Debug, Args)]
@@ -21,12 +23,23 @@ pub(crate) fn run(_: &Arguments, context: &Context) -> Result<Exit, Failure> {
         log::warn!("orca.fake-task.enabled has no effect yet: the task type LogicFakeTask is not built");
     }
     let stop = stop::listen(settings.orca.stop_timeout + STOP_MARGIN)?;
-    let exit = actix::System::new().block_on(Box::pin(serve(settings, stop)))?;
+    let guardian = wants_guardian(&settings).then(|| Pipe::start(context)).flatten();
+    let guardian = guardian.map(|pipe| Arc::new(pipe) as Arc<dyn Guardian>);
+    let exit = actix::System::new().block_on(Box::pin(serve(settings, guardian, stop)))?;
     log::info!("stopped");
     Ok(exit)
 }
 
-async fn serve(settings: Settings, mut stop: watch::Receiver<bool>) -> Result<Exit, Failure> {
+/// The embedded registry notices the end of a process by itself.
+fn wants_guardian(settings: &Settings) -> bool {
+    settings.orca.guardian_enabled && settings.registry.kind == RegistryType::Zookeeper
+}
+
+async fn serve(
+    settings: Settings,
+    guardian: Option<Arc<dyn Guardian>>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Exit, Failure> {
     let (master, registry) = (master_settings(&settings)?, registry_settings(&settings));
     log::info!(
         "master {}: starting on port {}",
@@ -42,6 +55,7 @@ async fn serve(settings: Settings, mut stop: watch::Receiver<bool>) -> Result<Ex
             master.clone(),
             store.clone(),
             registry.clone(),
+            guardian.clone(),
             told.clone(),
         ))
         .await

@@ -3,6 +3,8 @@
 pub(crate) mod attached;
 pub(crate) mod check_config;
 pub(crate) mod cluster;
+pub(crate) mod failover;
+pub(crate) mod guardian;
 pub(crate) mod master;
 pub(crate) mod migrate;
 pub(crate) mod runs;

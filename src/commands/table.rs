@@ -93,6 +93,15 @@ pub(crate) fn duration(millis: i64) -> String {
     }
 }
 
+/// The same for what is known to the millisecond: `12 ms`, `1.500 s`, then as above. Clocks of two masters may differ, so it can be below nothing.
+pub(crate) fn precise_duration(millis: i64) -> String {
+    match millis {
+        ..1_000 => format!("{millis} ms"),
+        1_000..60_000 => format!("{}.{:03} s", millis / 1_000, millis % 1_000),
+        _ => duration(millis),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +133,19 @@ mod tests {
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("数据数据", 4), "数…");
         assert_eq!(cut("abc", 0), "");
+    }
+
+    #[test]
+    fn milliseconds_are_shown_where_they_are_known() {
+        let cases = [
+            (-3, "-3 ms"),
+            (999, "999 ms"),
+            (1_005, "1.005 s"),
+            (61_000, "1 min 01 s"),
+        ];
+        for (millis, expected) in cases {
+            assert_eq!(precise_duration(millis), expected);
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Control of workflow instances, as the API server asks for it (`WorkflowControlClient`).
 //!
-//! A trigger writes an instance and a command and answers with the id; any master may pick the command up. Pause and stop go to the instance in memory and are
+//! A trigger writes an instance and a command and answers with the id; any master may pick the command up. So does a repetition or a recovery, for an instance that is there. Pause and stop go to the instance in memory and are
 //! answered once they are queued.
 
-use super::{NOT_REGISTERED, Reception};
+use super::{Desk, NOT_REGISTERED, Reception};
 use crate::intake::Look;
 use crate::workflow::Deliver;
 use orca_engine::codes::{FailureStrategy, Flag, Priority, TaskDependType, WarningType};
@@ -16,13 +16,14 @@ use orca_rpc::dto::{
     WorkflowManualTriggerResponse, WorkflowScheduleTriggerRequest, WorkflowScheduleTriggerResponse,
 };
 use orca_rpc::{Router, methods};
-use orca_schema::{NewRun, RunKind, TriggerError};
-
-const NOT_BUILT: &str =
-    "this version of Orca cannot do that yet; send it to a Java master, or start a new run";
+use orca_schema::{Again, AgainError, AgainRequest, NewRun, RunKind, TriggerError};
+use std::sync::Arc;
 
 pub(super) fn routes(router: Router, reception: &Reception) -> Router {
-    pending_routes(instance_routes(trigger_routes(router, reception), reception))
+    again_routes(
+        instance_routes(trigger_routes(router, reception), reception),
+        reception,
+    )
 }
 
 fn trigger_routes(router: Router, reception: &Reception) -> Router {
@@ -108,28 +109,101 @@ fn instance_routes(router: Router, reception: &Reception) -> Router {
         })
 }
 
-/// Operations that are not built: the caller is told so, and nothing is written.
-fn pending_routes(router: Router) -> Router {
-    let refusal = || Some(NOT_BUILT.to_owned());
+/// Instances that have ended and are to run again.
+fn again_routes(router: Router, reception: &Reception) -> Router {
+    let (repeat, failure, suspended) = (reception.clone(), reception.clone(), reception.clone());
     router
-        .on::<methods::RepeatTriggerWorkflowInstance, _>(move |_| async move {
-            Ok(WorkflowInstanceRepeatRunningResponse {
-                success: false,
-                message: refusal(),
-            })
+        .on::<methods::RepeatTriggerWorkflowInstance, _>(move |request| {
+            let reception = repeat.clone();
+            let request = again_request(request.workflow_instance_id, request.user_id, Again::Repeat);
+            async move {
+                let prefix = "Repeat trigger workflow instance failed: ";
+                let message = again(&reception, prefix, request).await.err();
+                Ok(WorkflowInstanceRepeatRunningResponse {
+                    success: message.is_none(),
+                    message,
+                })
+            }
         })
-        .on::<methods::TriggerFromFailureTasks, _>(move |_| async move {
-            Ok(WorkflowInstanceRecoverFailureTasksResponse {
-                success: false,
-                message: refusal(),
-            })
+        .on::<methods::TriggerFromFailureTasks, _>(move |request| {
+            let reception = failure.clone();
+            let (id, user_id) = (request.workflow_instance_id, request.user_id);
+            let request = again_request(id, user_id, Again::RecoverFailure);
+            async move {
+                let message = again(&reception, "Recover failure task failed: ", request)
+                    .await
+                    .err();
+                Ok(WorkflowInstanceRecoverFailureTasksResponse {
+                    success: message.is_none(),
+                    message,
+                })
+            }
         })
-        .on::<methods::TriggerFromSuspendTasks, _>(move |_| async move {
-            Ok(WorkflowInstanceRecoverSuspendTasksResponse {
-                success: false,
-                message: refusal(),
-            })
+        .on::<methods::TriggerFromSuspendTasks, _>(move |request| {
+            let reception = suspended.clone();
+            let (id, user_id) = (request.workflow_instance_id, request.user_id);
+            let request = again_request(id, user_id, Again::RecoverSuspended);
+            async move {
+                let message = again(&reception, "Recover suspend task failed: ", request)
+                    .await
+                    .err();
+                Ok(WorkflowInstanceRecoverSuspendTasksResponse {
+                    success: message.is_none(),
+                    message,
+                })
+            }
         })
+}
+
+fn again_request(
+    workflow_instance_id: Option<i32>,
+    user_id: Option<i32>,
+    kind: Again,
+) -> Result<AgainRequest, String> {
+    Ok(AgainRequest {
+        workflow_instance_id: required(workflow_instance_id, "workflowInstanceId")?,
+        user_id: required(user_id, "userId")?,
+        kind,
+    })
+}
+
+/// These are rare, and each locks a row of its own: they are not gathered into batches.
+async fn again(
+    reception: &Reception,
+    prefix: &str,
+    request: Result<AgainRequest, String>,
+) -> Result<(), String> {
+    let triggered = async {
+        let request = request?;
+        let desk = desk_that_may_act(reception)?;
+        let answer = desk
+            .term
+            .pool
+            .run(move |store| Ok(store.trigger_again(&request)))
+            .await;
+        answer
+            .unwrap_or_else(|error| Err(AgainError::Store(error)))
+            .map_err(|error| format!("{}: {error}", error.java_class()))
+    };
+    let triggered = triggered.await.map_err(|message| format!("{prefix}{message}"));
+    if triggered.is_ok() {
+        look_at_commands(reception);
+    }
+    triggered
+}
+
+fn desk_that_may_act(reception: &Reception) -> Result<Arc<Desk>, String> {
+    reception
+        .desk()
+        .filter(|desk| desk.term.lease.holds())
+        .ok_or_else(|| NOT_REGISTERED.to_owned())
+}
+
+fn look_at_commands(reception: &Reception) {
+    if let Some(desk) = reception.desk() {
+        // Full: a look is coming anyway.
+        let _ = desk.intake.try_send(Look);
+    }
 }
 
 fn deliver(reception: &Reception, workflow_instance_id: Option<i32>, event: Event) -> Result<(), String> {
@@ -144,21 +218,15 @@ fn deliver(reception: &Reception, workflow_instance_id: Option<i32>, event: Even
 async fn trigger(reception: &Reception, prefix: &str, run: Result<NewRun, String>) -> Result<i32, String> {
     let inserted = async {
         let run = run?;
-        let desk = reception.desk().ok_or_else(|| NOT_REGISTERED.to_owned())?;
-        if !desk.term.lease.holds() {
-            return Err(NOT_REGISTERED.to_owned());
-        }
+        let desk = desk_that_may_act(reception)?;
         desk.triggers
             .trigger(run)
             .await
             .map_err(|error| java_message(&error))
     };
     let inserted = inserted.await.map_err(|message| format!("{prefix}{message}"));
-    if inserted.is_ok()
-        && let Some(desk) = reception.desk()
-    {
-        // Full: a look is coming anyway.
-        let _ = desk.intake.try_send(Look);
+    if inserted.is_ok() {
+        look_at_commands(reception);
     }
     inserted
 }

@@ -2,18 +2,11 @@
 //! event of this instance.
 
 use super::{Deliver, End, WorkflowActor};
-use crate::dispatch::{Cancel, Enqueue, Waiting};
-use crate::limits::CONTEXT_RETRY_PAUSE;
+use crate::dispatch::Cancel;
 use crate::term::Term;
-use actix::{Addr, AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
-use orca_engine::backoff::dispatch_backoff_ms;
+use actix::{Addr, AsyncContext, Context};
 use orca_engine::codes::ExecutorEventType;
-use orca_engine::context::{self, ContextInputs};
-use orca_engine::dispatch_queue::{Entry, Urgency};
-use orca_engine::time::Millis;
-use orca_engine::workflow::{Effect, Event, NodeId};
-use orca_rpc::Outcome;
-use std::sync::Arc;
+use orca_engine::workflow::{Effect, Event};
 
 impl WorkflowActor {
     pub(super) fn run_effects(&mut self, effects: Vec<Effect>, actor: &mut Context<Self>) {
@@ -24,7 +17,7 @@ impl WorkflowActor {
 
     fn run_effect(&mut self, effect: Effect, actor: &mut Context<Self>) {
         match effect {
-            Effect::QueueDispatch { node, not_before } => self.queue_dispatch(node, not_before, actor),
+            Effect::QueueDispatch { node, not_before } => self.queue_dispatch(node, not_before, 0, actor),
             Effect::RequeueDispatch { node, failures } => self.requeue_dispatch(node, failures, actor),
             Effect::CancelDispatch {
                 task_instance_id,
@@ -77,137 +70,6 @@ impl WorkflowActor {
                 self.finish(End::Retired, actor);
             }
         }
-    }
-
-    /// Reads what the context needs (usually cached), builds it, and hands the attempt to its worker group.
-    fn queue_dispatch(&mut self, node: NodeId, not_before: Millis, actor: &mut Context<Self>) {
-        let needs = context::needs(&self.machine, node);
-        match self.term.context_reads.cached(&needs) {
-            Some(inputs) => self.build_and_queue(node, not_before, &inputs, actor),
-            None => {
-                let reads = self.term.context_reads.clone();
-                let read = async move { reads.read(&needs).await };
-                let done = read.into_actor(self).map(move |inputs, this, actor| match inputs {
-                    Ok(inputs) => this.build_and_queue(node, not_before, &inputs, actor),
-                    Err(error) => {
-                        log::warn!(workflow_instance_id = this.id(); "a task waits, since what it needs cannot be read: {error}");
-                        actor.run_later(CONTEXT_RETRY_PAUSE, move |this, actor| {
-                            this.queue_dispatch(node, not_before, actor);
-                        });
-                    }
-                });
-                actor.spawn(done);
-            }
-        }
-    }
-
-    fn build_and_queue(
-        &mut self,
-        node: NodeId,
-        not_before: Millis,
-        inputs: &ContextInputs,
-        actor: &mut Context<Self>,
-    ) {
-        let Some(task_instance_id) = self.machine.task_instance_id(node) else {
-            return;
-        };
-        match context::build(&self.machine, node, inputs, self.term.now()) {
-            Ok(built) => {
-                self.contexts.insert(node, Arc::new(built));
-                self.enqueue(node, not_before, 0, actor);
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                actor.notify(Deliver(vec![Event::ContextFailed {
-                    task_instance_id,
-                    reason,
-                }]));
-            }
-        }
-    }
-
-    fn requeue_dispatch(&mut self, node: NodeId, failures: u32, actor: &mut Context<Self>) {
-        let not_before = self.term.now().plus(dispatch_backoff_ms(failures));
-        if self.contexts.contains_key(&node) {
-            self.enqueue(node, not_before, failures, actor);
-        } else {
-            self.queue_dispatch(node, not_before, actor);
-        }
-    }
-
-    fn enqueue(&self, node: NodeId, not_before: Millis, failures: u32, actor: &mut Context<Self>) {
-        let (Some(built), Some(task)) = (self.contexts.get(&node), self.machine.task(node)) else {
-            return;
-        };
-        let urgency = Urgency {
-            workflow_priority: self.machine.instance().priority,
-            task_priority: task.priority,
-            task_group_priority: self.machine.task_definition(node).task_group_priority,
-            first_submit_time: built.first_submit_time,
-        };
-        let payload = Waiting {
-            workflow_instance_id: self.id(),
-            workflow: actor.address(),
-            first_dispatch_time: built.first_dispatch_time,
-            failures,
-        };
-        let entry = Entry {
-            task_instance_id: task.id,
-            urgency,
-            payload,
-        };
-        self.term
-            .dispatch
-            .enqueue(&built.worker_group, Enqueue { entry, not_before });
-    }
-
-    /// Exactly one call for one attempt. What the answer means is the machine's business.
-    fn send_dispatch(
-        &mut self,
-        node: NodeId,
-        task_instance_id: i32,
-        host: String,
-        actor: &mut Context<Self>,
-    ) {
-        let Some(built) = self.contexts.remove(&node) else {
-            let reason = "its execution context is gone".to_owned();
-            actor.notify(Deliver(vec![Event::DispatchRefused {
-                task_instance_id,
-                host,
-                reason,
-            }]));
-            return;
-        };
-        let (term, workflow, epoch) = (self.term.clone(), actor.address(), self.fence.epoch);
-        self.term.io.spawn(async move {
-            let event = match term.calls.dispatch(&host, &built, epoch).await {
-                Outcome::Accepted(answer) if answer.dispatch_success => Event::DispatchAccepted {
-                    task_instance_id,
-                    host,
-                },
-                Outcome::Accepted(answer) => {
-                    let reason = answer
-                        .message
-                        .unwrap_or_else(|| "the worker gave no reason".to_owned());
-                    Event::DispatchRefused {
-                        task_instance_id,
-                        host,
-                        reason,
-                    }
-                }
-                Outcome::Refused(refusal) => Event::DispatchRefused {
-                    task_instance_id,
-                    host,
-                    reason: refusal.to_string(),
-                },
-                Outcome::Unknown(reason) => Event::DispatchUnknown {
-                    task_instance_id,
-                    host,
-                    reason: reason.to_string(),
-                },
-            };
-            workflow.do_send(Deliver(vec![event]));
-        });
     }
 
     fn send_kill(&self, task_instance_id: i32, host: String, actor: &mut Context<Self>) {

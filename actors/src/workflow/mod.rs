@@ -4,6 +4,7 @@
 //! runs only after that. It holds no rule of its own: what an event means is the machine's business.
 
 mod chronicle;
+mod dispatching;
 mod effects;
 mod progress;
 mod timers;
@@ -15,10 +16,10 @@ use crate::limits::WORKFLOW_MAILBOX_LEN;
 use crate::master_node::{Ended, MasterNode};
 use crate::term::Term;
 use actix::{Actor, ActorContext, Addr, Context, Handler, Message};
+use dispatching::FirstBuilt;
 use orca_engine::fence::Fence;
-use orca_engine::model::ExecutionContext;
 use orca_engine::workflow::{Event, NodeId, WorkflowMachine};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use timers::Timers;
 
@@ -46,8 +47,7 @@ pub(crate) struct WorkflowActor {
     committing: bool,
     commit_failures: u32,
     timers: Timers,
-    /// Contexts that are built and not yet sent, by node.
-    contexts: HashMap<NodeId, Arc<ExecutionContext>>,
+    first_built: BTreeMap<NodeId, FirstBuilt>,
     /// While tasks that came by a failover are open.
     chronicle: Option<Chronicle>,
     end: Option<End>,
@@ -72,7 +72,7 @@ impl WorkflowActor {
             committing: false,
             commit_failures: 0,
             timers: Timers::default(),
-            contexts: HashMap::new(),
+            first_built: BTreeMap::new(),
             chronicle: None,
             end: None,
         }

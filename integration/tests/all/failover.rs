@@ -7,6 +7,7 @@ use orca_integration::harness::{ClusterOptions, Deadline, Signal, Stack, until};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 
 const TAKEN_OVER_SECONDS: u64 = 60;
 
@@ -114,6 +115,32 @@ fn the_survivor_takes_over_running_tasks_in_place() {
         .unwrap();
     }
     let_go_and_check(&scene, &ids);
+}
+
+/// The session would live for a minute: what makes the death known before that is the dead master's guardian.
+#[test]
+fn a_guardian_makes_a_crash_known_long_before_the_session_ends() {
+    let options = ClusterOptions::new(Stack::Real).masters(2);
+    let scene = &mut Scene::start(options.master_variable("REGISTRY_ZOOKEEPER_SESSION_TIMEOUT", "60s"));
+    let definition = scene.save(&two_tasks(scene));
+    let ids = scene.trigger_many(definition, 6);
+    await_first_tasks(scene, &ids);
+    let survivor = scene.master(1).to_owned();
+    drop(scene.cluster.masters.remove(0));
+    let killed = Instant::now();
+    for id in &ids {
+        until(
+            "the survivor to own every instance",
+            Deadline::after_seconds(30),
+            || (scene.instance(*id).host.as_deref() == Some(&survivor)).then_some(()),
+        )
+        .unwrap();
+    }
+    println!(
+        "{} ms from the kill to the last take-over",
+        killed.elapsed().as_millis()
+    );
+    let_go_and_check(scene, &ids);
 }
 
 #[test]

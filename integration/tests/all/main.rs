@@ -1,6 +1,7 @@
 //! One binary for all tests of this crate.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "figures of a run belong into its output")]
 
 mod failover;
 mod path;

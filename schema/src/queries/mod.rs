@@ -8,6 +8,7 @@ pub(crate) mod definitions;
 pub(crate) mod failover;
 pub(crate) mod failover_reads;
 pub(crate) mod failures;
+pub(crate) mod instance_triggers;
 pub(crate) mod intake;
 pub(crate) mod masters;
 pub(crate) mod observe;

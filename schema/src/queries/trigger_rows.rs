@@ -1,11 +1,12 @@
-//! The rows of a new run: the instance as `AbstractWorkflowTrigger` makes it, its command, or its place in the serial queue.
+//! The rows of a new run: the instance as `AbstractWorkflowTrigger` makes it, its command, or its place in the serial queue; and the command of an instance that runs again.
 
 use crate::clock::WallClock;
 use crate::queries::triggers::DefinitionRow;
+use crate::sql::Value;
 use crate::statements::Rows;
 use crate::types::{NewRun, RunKind};
-use orca_engine::codes::{ExecutionType, FailureStrategy, Flag, TaskDependType, WorkflowState};
-use orca_engine::model::Property;
+use orca_engine::codes::{CommandType, ExecutionType, FailureStrategy, Flag, TaskDependType, WorkflowState};
+use orca_engine::model::{Property, WorkflowInstance};
 use orca_engine::time::Millis;
 use serde::Serialize;
 
@@ -53,15 +54,15 @@ struct SerialCommand<'a> {
     workflow_definition_code: i64,
     workflow_definition_version: i32,
     workflow_instance_id: i32,
-    command_param: String,
-    workflow_instance_priority: &'static str,
+    command_param: Option<String>,
+    workflow_instance_priority: Option<&'static str>,
     executor_id: i32,
     task_depend_type: TaskDependType,
     failure_strategy: FailureStrategy,
     warning_type: Option<&'a str>,
     warning_group_id: Option<i32>,
     schedule_time: Option<&'a str>,
-    start_time: Option<&'a str>,
+    start_time: Option<String>,
     update_time: String,
     worker_group: Option<&'a str>,
     tenant_code: Option<&'a str>,
@@ -267,39 +268,132 @@ pub(crate) fn serial_rows<'r, 'a: 'r>(
 ) -> Rows<'static> {
     let mut rows = Rows::new("write serial commands", "t_ds_serial_command", SERIAL_COLUMNS);
     for (one, id) in runs {
-        rows.rows.push(vec![
-            one.definition.code.into(),
-            one.definition.version.into(),
-            i64::from(id).into(),
-            0.into(),
-            json(&serial_command(one, id, clock, now)).into(),
-            clock.local(now).into(),
-            clock.local(now).into(),
-        ]);
+        let definition = (one.definition.code, one.definition.version);
+        let command = serial_command(one, id, clock, now);
+        rows.rows.push(serial_row(definition, id, &command, clock, now));
     }
     rows
 }
 
-fn serial_command<'a>(one: &Accepted<'_>, id: i32, clock: WallClock, now: Millis) -> SerialCommand<'a> {
+fn serial_command(one: &Accepted<'_>, id: i32, clock: WallClock, now: Millis) -> SerialCommand<'static> {
     SerialCommand {
-        id: None,
-        command_type: one.run.kind.command_type().name(),
-        workflow_definition_code: one.definition.code,
-        workflow_definition_version: one.definition.version,
-        workflow_instance_id: id,
-        command_param: command_param(one.run, clock),
-        workflow_instance_priority: one.run.priority.name(),
-        executor_id: 0,
-        task_depend_type: TaskDependType::TaskPost,
-        failure_strategy: FailureStrategy::Continue,
-        warning_type: None,
-        warning_group_id: None,
-        schedule_time: None,
-        start_time: None,
-        update_time: clock.json_text(now),
-        worker_group: None,
-        tenant_code: None,
-        environment_code: None,
-        dry_run: 0,
+        command_param: Some(command_param(one.run, clock)),
+        workflow_instance_priority: Some(one.run.priority.name()),
+        ..SerialCommand::new(
+            one.run.kind.command_type(),
+            (one.definition.code, one.definition.version),
+            id,
+            clock.json_text(now),
+        )
     }
+}
+
+impl SerialCommand<'_> {
+    /// With what the reference leaves to the defaults.
+    fn new(
+        command_type: CommandType,
+        (code, version): (i64, i32),
+        workflow_instance_id: i32,
+        update_time: String,
+    ) -> Self {
+        Self {
+            id: None,
+            command_type: command_type.name(),
+            workflow_definition_code: code,
+            workflow_definition_version: version,
+            workflow_instance_id,
+            command_param: None,
+            workflow_instance_priority: None,
+            executor_id: 0,
+            task_depend_type: TaskDependType::TaskPost,
+            failure_strategy: FailureStrategy::Continue,
+            warning_type: None,
+            warning_group_id: None,
+            schedule_time: None,
+            start_time: None,
+            update_time,
+            worker_group: None,
+            tenant_code: None,
+            environment_code: None,
+            dry_run: 0,
+        }
+    }
+}
+
+/// What the command of an instance that runs again is made of.
+pub(crate) struct AgainRows<'a> {
+    pub(crate) instance: &'a WorkflowInstance,
+    pub(crate) command_type: CommandType,
+    pub(crate) user_id: i32,
+}
+
+/// No parameter and no priority: handlers read the first from the instance, and the second is left to the column's default.
+const AGAIN_COLUMNS: &[&str] = &[
+    "command_type",
+    "workflow_definition_code",
+    "workflow_definition_version",
+    "workflow_instance_id",
+    "task_depend_type",
+    "failure_strategy",
+    "executor_id",
+    "start_time",
+    "update_time",
+    "dry_run",
+];
+
+pub(crate) fn again_command(again: &AgainRows<'_>, clock: WallClock, now: Millis) -> Rows<'static> {
+    let mut rows = Rows::new(
+        "write the command of a workflow instance",
+        "t_ds_command",
+        AGAIN_COLUMNS,
+    );
+    rows.rows.push(vec![
+        again.command_type.code().into(),
+        again.instance.workflow_definition_code.into(),
+        again.instance.workflow_definition_version.into(),
+        again.instance.id.into(),
+        TaskDependType::TaskPost.code().into(),
+        FailureStrategy::Continue.code().into(),
+        again.user_id.into(),
+        clock.local(now).into(),
+        clock.local(now).into(),
+        0.into(),
+    ]);
+    rows
+}
+
+pub(crate) fn again_serial(again: &AgainRows<'_>, clock: WallClock, now: Millis) -> Rows<'static> {
+    let (id, definition) = (
+        again.instance.id,
+        (
+            again.instance.workflow_definition_code,
+            again.instance.workflow_definition_version,
+        ),
+    );
+    let command = SerialCommand {
+        executor_id: again.user_id,
+        start_time: Some(clock.json_text(now)),
+        ..SerialCommand::new(again.command_type, definition, id, clock.json_text(now))
+    };
+    let mut rows = Rows::new("write serial commands", "t_ds_serial_command", SERIAL_COLUMNS);
+    rows.rows.push(serial_row(definition, id, &command, clock, now));
+    rows
+}
+
+fn serial_row(
+    (code, version): (i64, i32),
+    id: i32,
+    command: &SerialCommand<'_>,
+    clock: WallClock,
+    now: Millis,
+) -> Vec<Value<'static>> {
+    vec![
+        code.into(),
+        version.into(),
+        i64::from(id).into(),
+        0.into(),
+        json(command).into(),
+        clock.local(now).into(),
+        clock.local(now).into(),
+    ]
 }

@@ -156,7 +156,7 @@ impl Store {
     }
 }
 
-fn execution_type(definition: &DefinitionRow) -> Result<ExecutionType, Error> {
+pub(crate) fn execution_type(definition: &DefinitionRow) -> Result<ExecutionType, Error> {
     let value = definition.execution_type.unwrap_or(0);
     ExecutionType::try_from(value).map_err(|source| Error::BadCode {
         table: "t_ds_workflow_definition_log",
@@ -179,7 +179,7 @@ fn references(connection: &mut Connection, runs: &[NewRun]) -> Result<References
     })
 }
 
-fn definitions(
+pub(crate) fn definitions(
     connection: &mut Connection,
     keys: &[(i64, i32)],
 ) -> Result<HashMap<(i64, i32), DefinitionRow>, Error> {

@@ -1,6 +1,7 @@
 //! The store against real databases: SQLite always, MariaDB when it is installed.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod again;
 mod claiming;
 mod commits;
 mod connections;

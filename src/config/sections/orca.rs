@@ -18,6 +18,9 @@ section! {
         "log.filter" => log_filter: String = "info".to_owned();
         /// The task type `LogicFakeTask`, a plug-in for tests that runs inside the master. Not built yet: without effect.
         "fake-task.enabled" => fake_task_enabled: bool = false;
+        /// A process beside each master that removes the master's registry nodes the moment the master is gone, so that a crash is noticed in
+        /// milliseconds at any session time-out. With ZooKeeper only; the embedded registry notices by itself.
+        "guardian.enabled" => guardian_enabled: bool = true;
         /// How long a planned stop may take to finish what has been accepted. Launchers kill after 5 s.
         "stop-timeout" => stop_timeout: Duration = Duration::from_secs(4);
     }
