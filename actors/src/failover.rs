@@ -203,11 +203,8 @@ async fn move_all(term: &Term, loss: &Loss, moved: &mut Progress) -> Result<Scop
             record(term, loss, &scanned_as, moved, Stage::Moving).await;
         }
     }
-    if moved.count > 0 {
-        record(term, loss, &scanned_as, moved, Stage::Done { died: true }).await;
-    } else if let LossKind::Removed { .. } = loss.kind {
-        let died = died(term, &dead).await;
-        record(term, loss, &scanned_as, moved, Stage::Done { died }).await;
+    if moved.count > 0 || died(term, loss, &dead).await {
+        record(term, loss, &scanned_as, moved, Stage::Done).await;
     } else {
         finish(term, scanned_as).await;
     }
@@ -215,7 +212,10 @@ async fn move_all(term: &Term, loss: &Loss, moved: &mut Progress) -> Result<Scop
 }
 
 /// Whether a master that has left nothing died. One that ends in order says so right after it has left the registry, so it is given the time to.
-async fn died(term: &Term, dead: &DeadMaster) -> bool {
+async fn died(term: &Term, loss: &Loss, dead: &DeadMaster) -> bool {
+    if loss.kind == LossKind::Orphaned {
+        return false;
+    }
     tokio::time::sleep(FAILOVER_FAREWELL_WAIT).await;
     let asked = dead.clone();
     !run(term, move |store| store.has_stopped(&asked))
@@ -251,9 +251,10 @@ async fn dead_incarnation(term: &Term, loss: &Loss) -> Result<Option<DeadMaster>
     })
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Moving,
-    Done { died: bool },
+    Done,
 }
 
 /// The timeline must not hold up the work: what cannot be recorded is logged and told with the next record.
@@ -263,13 +264,13 @@ async fn record(term: &Term, loss: &Loss, dead: &DeadMaster, moved: &mut Progres
         dead: dead.clone(),
         worked_by: term.incarnation.address.to_string(),
         reason: loss.reason(),
-        died: matches!(stage, Stage::Done { died: true }),
+        died: true,
         detected_at: loss.detected_at,
         claimed_at: moved.claimed_at.unwrap_or(at),
         scanned_at: moved.scanned_at.unwrap_or(at),
         at,
         moved: moved.unrecorded.clone(),
-        done: matches!(stage, Stage::Done { .. }),
+        done: stage == Stage::Done,
     };
     match run(term, move |store| store.record_failover(&record)).await {
         Ok(()) => moved.unrecorded.clear(),

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Masters that died and had their workflows moved, newest first
+    /// Masters that died, newest first
     List(List),
     /// One failover: when it was noticed and done, and what happened to each workflow and task
     Show(Show),

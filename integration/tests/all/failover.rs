@@ -1,6 +1,7 @@
 //! A master dies, or starts again: its workflows go on elsewhere, from where they were, and nothing runs twice.
 
 use crate::support::{Scene, states};
+use crate::timeline::{check_plan, check_taken_over};
 use orca_engine::codes::{TaskState, WorkflowState};
 use orca_integration::harness::definitions::{shell, workflow};
 use orca_integration::harness::{ClusterOptions, Deadline, Signal, Stack, until};
@@ -91,14 +92,17 @@ fn the_survivor_takes_over_running_tasks_in_place() {
     await_first_tasks(&scene, &ids);
     let survivor = scene.master(1).to_owned();
     let dead = scene.cluster.masters.remove(0);
-    let of_the_dead = ids
+    let of_the_dead: Vec<i32> = ids
         .iter()
-        .filter(|id| scene.instance(**id).host.as_deref() == Some(dead.address()))
-        .count();
+        .copied()
+        .filter(|id| scene.instance(*id).host.as_deref() == Some(dead.address()))
+        .collect();
     assert!(
-        of_the_dead > 0 && of_the_dead < ids.len(),
-        "both masters had a share: {of_the_dead}"
+        !of_the_dead.is_empty() && of_the_dead.len() < ids.len(),
+        "both masters had a share: {of_the_dead:?}"
     );
+    let dead_address = dead.address().to_owned();
+    check_plan(&scene, &dead_address, &of_the_dead);
     // Dropping it is SIGKILL to its whole group.
     drop(dead);
     for id in &ids {
@@ -114,6 +118,7 @@ fn the_survivor_takes_over_running_tasks_in_place() {
         )
         .unwrap();
     }
+    check_taken_over(&scene, &dead_address, &survivor, &of_the_dead);
     let_go_and_check(&scene, &ids);
 }
 

@@ -7,4 +7,5 @@ mod failover;
 mod path;
 mod support;
 mod tidy;
+mod timeline;
 mod trouble;
