@@ -4,11 +4,13 @@ use super::Error;
 use orca_engine::codes::Flag;
 use orca_engine::model::Property;
 use orca_rpc::dto::{
-    WorkflowExecutorQueryRequest, WorkflowInstancePauseRequest, WorkflowInstanceStopRequest,
-    WorkflowManualTriggerRequest,
+    WorkflowExecutorQueryRequest, WorkflowInstancePauseRequest, WorkflowInstanceRecoverFailureTasksRequest,
+    WorkflowInstanceRecoverSuspendTasksRequest, WorkflowInstanceRepeatRunningRequest,
+    WorkflowInstanceStopRequest, WorkflowManualTriggerRequest,
 };
 use orca_rpc::methods::{
-    ManualTriggerWorkflow, Method, PauseWorkflowInstance, QueryWorkflowExecutors, StopWorkflowInstance,
+    ManualTriggerWorkflow, Method, PauseWorkflowInstance, QueryWorkflowExecutors,
+    RepeatTriggerWorkflowInstance, StopWorkflowInstance, TriggerFromFailureTasks, TriggerFromSuspendTasks,
 };
 use orca_rpc::{Client, ClientSettings, Outcome};
 use tokio::runtime::Runtime;
@@ -129,6 +131,51 @@ impl MasterRpc {
             Ok(())
         } else {
             Err(refused("stopWorkflowInstance", answer.message))
+        }
+    }
+
+    /// # Errors
+    /// When the master refuses or does not answer.
+    pub fn repeat(&self, master: &str, id: i32) -> Result<(), Error> {
+        let request = WorkflowInstanceRepeatRunningRequest {
+            workflow_instance_id: Some(id),
+            user_id: Some(ADMINISTRATOR),
+        };
+        let answer = self.call::<RepeatTriggerWorkflowInstance>(master, &request)?;
+        if answer.success {
+            Ok(())
+        } else {
+            Err(refused("repeatTriggerWorkflowInstance", answer.message))
+        }
+    }
+
+    /// # Errors
+    /// When the master refuses or does not answer.
+    pub fn recover_failure(&self, master: &str, id: i32) -> Result<(), Error> {
+        let request = WorkflowInstanceRecoverFailureTasksRequest {
+            workflow_instance_id: Some(id),
+            user_id: Some(ADMINISTRATOR),
+        };
+        let answer = self.call::<TriggerFromFailureTasks>(master, &request)?;
+        if answer.success {
+            Ok(())
+        } else {
+            Err(refused("triggerFromFailureTasks", answer.message))
+        }
+    }
+
+    /// # Errors
+    /// When the master refuses or does not answer.
+    pub fn recover_suspended(&self, master: &str, id: i32) -> Result<(), Error> {
+        let request = WorkflowInstanceRecoverSuspendTasksRequest {
+            workflow_instance_id: Some(id),
+            user_id: Some(ADMINISTRATOR),
+        };
+        let answer = self.call::<TriggerFromSuspendTasks>(master, &request)?;
+        if answer.success {
+            Ok(())
+        } else {
+            Err(refused("triggerFromSuspendTasks", answer.message))
         }
     }
 

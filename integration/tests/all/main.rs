@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "figures of a run belong into its output")]
 
+mod again;
 mod failover;
 mod path;
 mod support;

@@ -47,7 +47,7 @@ fn await_failover(scene: &Scene, lines: usize) -> (Value, Vec<Value>) {
     told.unwrap_or_else(|error| panic!("{error}\n{}", ask(scene, &["failover", "list"])))
 }
 
-fn of_instance<'a>(entries: &'a [Value], id: i32) -> Vec<&'a Value> {
+fn of_instance(entries: &[Value], id: i32) -> Vec<&Value> {
     entries
         .iter()
         .filter(|entry| entry["workflowInstanceId"] == id)

@@ -10,6 +10,8 @@ use crate::rows::row;
 use crate::sql::Sql;
 use crate::store::{Store, now};
 use crate::types::{NewDefinition, NewTask};
+use diesel::result::DatabaseErrorKind::UniqueViolation;
+use diesel::result::Error::DatabaseError;
 use orca_engine::model::{DefinitionSnapshot, TaskDefinition};
 use orca_engine::time::Millis;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +58,17 @@ impl Store {
     /// Refused: a definition that cannot be (no name, equal task names, an unknown predecessor). Retry: the database does not answer.
     pub fn save_definition(&self, new: &NewDefinition) -> Result<(i64, i32), Error> {
         check(new)?;
+        match self.save_once(new) {
+            // Somebody else has saved the same name at this moment: look again and find it.
+            Err(Error::Query {
+                source: DatabaseError(UniqueViolation, _),
+                ..
+            }) => self.save_once(new),
+            answer => answer,
+        }
+    }
+
+    fn save_once(&self, new: &NewDefinition) -> Result<(i64, i32), Error> {
         self.write("save a workflow definition", |connection| {
             let now = now(connection)?;
             let project_code = match find_project(connection, &new.project)? {
