@@ -169,6 +169,10 @@ mod tests {
                     shown.get_name()
                 );
             }
+            for inner in shown.get_subcommands() {
+                let row = format!("| `orca {} {}", shown.get_name(), inner.get_name());
+                assert!(page.contains(&row), "{row} is missing in docs/cli.md");
+            }
         }
     }
 

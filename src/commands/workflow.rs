@@ -1,6 +1,7 @@
-//! `orca workflow list|show|start`: runs of workflows, read from the rows and started through a master.
+//! `orca workflow list|show|start|recover|rerun|pause|stop`: runs of workflows, read from the rows, started and steered through a master.
 
 use super::cluster::{Cluster, Database, Where, block_on};
+use super::runs::control::{Control, control};
 use super::runs::follow::{definition, follow, rows};
 use super::runs::start::{StartedRun, start};
 use super::runs::view::{RunView, view};
@@ -33,6 +34,14 @@ enum Action {
     Show(Show),
     /// Save the workflow of each file and start it on a running cluster
     Start(Start),
+    /// Let a run go on that ended in FAILURE, PAUSE or STOP: what succeeded is kept
+    Recover(Steer),
+    /// Let a run that has ended begin again, with all its tasks
+    Rerun(Steer),
+    /// Let no further task of a run begin; tasks that run end by themselves
+    Pause(Steer),
+    /// Kill the running tasks of a run and end it
+    Stop(Steer),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +101,15 @@ struct Start {
     place: Where,
 }
 
+#[derive(Debug, Args)]
+struct Steer {
+    /// The id of the run, as `orca workflow list` prints it
+    id: i32,
+
+    #[command(flatten)]
+    place: Where,
+}
+
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     match &arguments.action {
         Action::List(list) => block_on(list.run(context)),
@@ -100,6 +118,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
             let flows = read_files(&start.files, context)?;
             block_on(start.run(&flows, context))
         }
+        Action::Recover(run) => block_on(run.steer(Control::Recover, context)),
+        Action::Rerun(run) => block_on(run.steer(Control::Rerun, context)),
+        Action::Pause(run) => block_on(run.steer(Control::Pause, context)),
+        Action::Stop(run) => block_on(run.steer(Control::Stop, context)),
     }
 }
 
@@ -211,6 +233,21 @@ impl Show {
             rows.now,
             database.zone,
         ))
+    }
+}
+
+impl Steer {
+    async fn steer(&self, what: Control, context: &Context) -> Result<Exit, Failure> {
+        let cluster = Cluster::open(&self.place.settings(context)?).await?;
+        let result = control(&cluster, what, self.id).await;
+        cluster.close().await;
+        result?;
+        if context.json {
+            output::json(&json!({ "workflowInstanceId": self.id, "asked": what.name() }));
+        } else {
+            output::line(format!("run {}: {}", self.id, what.promise()));
+        }
+        Ok(Exit::Ok)
     }
 }
 

@@ -241,6 +241,103 @@ fn a_cluster_that_stays_up_serves_the_other_commands() {
     none_is_left(folder.path());
 }
 
+/// Fails, goes on, begins again, is paused, goes on, is stopped: each by a command of its own.
+#[test]
+fn a_run_is_steered_by_commands() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (gate, lines) = (at("gate"), at("lines"));
+    let line = |name: &str| format!("echo {name} >> {}", lines.display());
+    let file = format!(
+        "workflow: {{name: steered}}\ntasks:\n  - {{name: first, task_type: Shell, command: '{}'}}\n  \
+         - {{name: second, task_type: Shell, deps: [first], command: '{}; test -e {}'}}\n",
+        line("first"),
+        line("second"),
+        gate.display()
+    );
+    fs::write(at("steered.yaml"), file).unwrap();
+    let mut cluster = Background::start(folder.path(), &["--data-dir", "data"]);
+    cluster.wait_for("Ctrl-C");
+    let command = |words: &[&str]| run(folder.path(), &[words, &["--data-dir", "data"]].concat());
+    let steer = |words: &str, id: &str| {
+        let output = command(&["workflow", words, id]);
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let reaches = |id: &str, state: &str, runs_of_first: usize| {
+        until(state, || {
+            let shown = command(&["--json", "workflow", "show", id]);
+            let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+            let runs = fs::read_to_string(&lines)
+                .unwrap_or_default()
+                .matches("first")
+                .count();
+            if shown["state"] == state && runs == runs_of_first {
+                Ok(())
+            } else {
+                Err(format!("first ran {runs} times: {shown:#}"))
+            }
+        });
+    };
+    let start = |file: &str| {
+        let started = command(&["--json", "workflow", "start", file]);
+        let started: Value = serde_json::from_slice(&started.stdout).unwrap();
+        started["started"][0]["workflowInstanceId"].to_string()
+    };
+
+    let id = start("steered.yaml");
+    reaches(&id, "FAILURE", 1);
+    for words in ["pause", "stop"] {
+        let (code, said) = steer(words, &id);
+        let expected = format!("run {id} is FAILURE: a run can be");
+        assert!(code == Some(1) && said.contains(&expected), "{said}");
+    }
+    fs::write(&gate, "").unwrap();
+    assert_eq!(
+        steer("recover", &id),
+        (Some(0), format!("run {id}: goes on from where it ended\n"))
+    );
+    reaches(&id, "SUCCESS", 1);
+    let (code, said) = steer("recover", &id);
+    assert!(code == Some(1) && said.contains("is SUCCESS"), "{said}");
+    assert_eq!(
+        steer("rerun", &id),
+        (Some(0), format!("run {id}: begins again\n"))
+    );
+    reaches(&id, "SUCCESS", 2);
+
+    let hold = format!(
+        "{}; until test -e {}; do sleep 0.1; done",
+        line("first"),
+        at("held").display()
+    );
+    let file = format!(
+        "workflow: {{name: held}}\ntasks:\n  - {{name: first, task_type: Shell, command: '{hold}'}}\n  \
+         - {{name: second, task_type: Shell, deps: [first], command: '{hold}'}}\n"
+    );
+    fs::write(at("held.yaml"), file).unwrap();
+    let held = start("held.yaml");
+    reaches(&held, "RUNNING_EXECUTION", 3);
+    for _ in 0..2 {
+        let (code, said) = steer("pause", &held);
+        assert!(code == Some(0) && said.contains("pauses"), "{said}");
+    }
+    fs::write(at("held"), "").unwrap();
+    reaches(&held, "PAUSE", 3);
+    fs::remove_file(at("held")).unwrap();
+    let (code, said) = steer("recover", &held);
+    assert_eq!(code, Some(0), "{said}");
+    reaches(&held, "RUNNING_EXECUTION", 4);
+    let (code, said) = steer("stop", &held);
+    assert!(code == Some(0) && said.contains("killed"), "{said}");
+    reaches(&held, "STOP", 4);
+    let (code, said) = steer("rerun", "4711");
+    assert!(code == Some(1) && said.contains("there is no run 4711"), "{said}");
+
+    cluster.signal(Signal::INT);
+    assert_eq!(cluster.child.wait().unwrap().code(), Some(0));
+    none_is_left(folder.path());
+}
+
 /// SIGKILL leaves the process no chance to clean up; the kernel and the worker's own guards do.
 #[test]
 fn no_process_outlives_a_killed_standalone() {

@@ -124,3 +124,66 @@ fn a_paused_workflow_goes_on_where_it_stopped() {
         "the paused row was used again"
     );
 }
+
+#[test]
+fn recoveries_at_the_same_time_have_the_effect_of_one() {
+    let scene = Scene::start(ClusterOptions::new(Stack::Real).masters(2));
+    let (lines, gate) = (scene.folder().join("lines"), scene.folder().join("gate"));
+    let script = format!("echo only >> {}; test -e {}", lines.display(), gate.display());
+    let definition = scene.save(&workflow("raced", vec![shell("only", &script, &[])]));
+    let id = scene.trigger_many(definition, 1)[0];
+    assert_eq!(scene.await_end(id), WorkflowState::Failure);
+    fs::write(&gate, "").unwrap();
+    let accepted = race(&scene, |master| scene.rpc.recover_failure(master, id));
+    assert_eq!(accepted, 1);
+    assert_eq!(await_run(&scene, id, 2), WorkflowState::Success);
+    assert_eq!(fs::read_to_string(&lines).unwrap(), "only\nonly\n");
+    scene.await_error_commands(0);
+}
+
+/// The calls come right after the end, when the master may still hold the run before.
+#[test]
+fn repetitions_at_the_same_time_have_the_effect_of_one() {
+    let scene = Scene::start(ClusterOptions::new(Stack::Real).masters(2));
+    let (lines, gate) = (scene.folder().join("lines"), scene.folder().join("gate"));
+    let script = format!(
+        "echo only >> {}; until test -e {}; do sleep 0.1; done",
+        lines.display(),
+        gate.display()
+    );
+    let definition = scene.save(&workflow("raced", vec![shell("only", &script, &[])]));
+    fs::write(&gate, "").unwrap();
+    let id = scene.trigger_many(definition, 1)[0];
+    assert_eq!(scene.await_end(id), WorkflowState::Success);
+    // Closed: the repetition cannot end before every caller has its answer.
+    fs::remove_file(&gate).unwrap();
+    let accepted = race(&scene, |master| scene.rpc.repeat(master, id));
+    assert_eq!(accepted, 1);
+    fs::write(&gate, "").unwrap();
+    assert_eq!(await_run(&scene, id, 2), WorkflowState::Success);
+    assert_eq!(fs::read_to_string(&lines).unwrap(), "only\nonly\n");
+    scene.await_error_commands(0);
+}
+
+/// Calls from many threads to all masters; how many were accepted.
+fn race<E: std::fmt::Display>(scene: &Scene, call: impl Fn(&str) -> Result<(), E> + Sync) -> usize {
+    const CALLERS: usize = 8;
+    let barrier = std::sync::Barrier::new(CALLERS);
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|caller| {
+                let (barrier, call) = (&barrier, &call);
+                let master = scene.master(caller % scene.cluster.masters.len());
+                scope.spawn(move || {
+                    barrier.wait();
+                    call(master).map_err(|error| error.to_string())
+                })
+            })
+            .collect();
+        let answers: Vec<_> = callers.into_iter().map(|one| one.join().unwrap()).collect();
+        for refusal in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+            assert!(refusal.contains("The workflow instance: raced-"), "{refusal}");
+        }
+        answers.iter().filter(|answer| answer.is_ok()).count()
+    })
+}

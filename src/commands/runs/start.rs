@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// The user `admin` of a new database.
-const ADMIN_USER_ID: i32 = 1;
+pub(crate) const ADMIN_USER_ID: i32 = 1;
 
 /// The tenant that stands for the user the worker runs as.
 const DEFAULT_TENANT: &str = "default";
