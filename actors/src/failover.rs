@@ -5,8 +5,8 @@
 //! another one finds: an instance moves in one transaction with its command. Which survivor begins is a preference by sequence, not the safety.
 
 use crate::limits::{
-    FAILOVER_FAREWELL_WAIT, FAILOVER_LOCK_WAIT, FAILOVER_PAGE_LEN, FAILOVER_RETRY_PAUSE, FAILOVER_SCAN_LEN,
-    FAILOVER_STAGGER,
+    FAILOVER_FAREWELL_POLL, FAILOVER_FAREWELL_WAIT, FAILOVER_LOCK_WAIT, FAILOVER_PAGE_LEN,
+    FAILOVER_RETRY_PAUSE, FAILOVER_SCAN_LEN, FAILOVER_STAGGER,
 };
 use crate::master_node::{FailoverEnded, MasterNode};
 use crate::term::Term;
@@ -15,7 +15,7 @@ use orca_engine::time::Millis;
 use orca_registry::{LockGuard, paths};
 use orca_schema::{DeadMaster, FailoverRecord, Moved};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Who is gone, and how we know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,16 +211,26 @@ async fn move_all(term: &Term, loss: &Loss, moved: &mut Progress) -> Result<Scop
     Ok(Scope::Moved)
 }
 
-/// Whether a master that has left nothing died. One that ends in order says so right after it has left the registry, so it is given the time to.
+/// Whether a master that has left nothing died. One that ends in order says so before it leaves the registry; the wait is for a database that is slow to show
+/// it. Asked often, because the next life at the address takes over the row that says it.
 async fn died(term: &Term, loss: &Loss, dead: &DeadMaster) -> bool {
     if loss.kind == LossKind::Orphaned {
         return false;
     }
-    tokio::time::sleep(FAILOVER_FAREWELL_WAIT).await;
-    let asked = dead.clone();
-    !run(term, move |store| store.has_stopped(&asked))
-        .await
-        .unwrap_or(false)
+    let asked_from = Instant::now();
+    loop {
+        let asked = dead.clone();
+        if run(term, move |store| store.has_stopped(&asked))
+            .await
+            .unwrap_or(false)
+        {
+            return false;
+        }
+        if asked_from.elapsed() >= FAILOVER_FAREWELL_WAIT {
+            return true;
+        }
+        tokio::time::sleep(FAILOVER_FAREWELL_POLL).await;
+    }
 }
 
 /// The last incarnation at this address that is dead. A later one may be registered there already; then it stays out of this.

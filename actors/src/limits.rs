@@ -49,6 +49,7 @@ pub(crate) const FAILOVER_LOCK_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const FAILOVER_RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// How long a master that left nothing behind is given to say that it ended in order, before its end counts as a death in the timeline.
 pub(crate) const FAILOVER_FAREWELL_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const FAILOVER_FAREWELL_POLL: Duration = Duration::from_millis(100);
 /// Lines of the timeline of failovers that may wait to be written. A failover of that many tasks at once fills it in a moment; beyond it lines are dropped,
 /// which the log says, since the timeline must never hold up the work.
 pub(crate) const TIMELINE_QUEUE_LEN_MAX: usize = 65_536;

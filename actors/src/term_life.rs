@@ -251,6 +251,10 @@ impl Works {
         }
         house.reception.close();
         self.node.do_send(EndTerm);
+        // Said before the nodes go, so that whoever sees them go can tell an orderly end from a death.
+        if end == TermEnd::Stopped {
+            self.say_stopped(house).await;
+        }
         let registry = entry.registry.clone();
         let closed = house.io.spawn(async move { registry.close().await });
         match tokio::time::timeout(Duration::from_secs(2), closed).await {
@@ -260,9 +264,6 @@ impl Works {
                 }
             }
             Err(_) => log::warn!("the registry did not confirm our leaving in time"),
-        }
-        if end == TermEnd::Stopped {
-            self.say_stopped(house).await;
         }
         for task in &self.tasks {
             task.abort();

@@ -7,6 +7,7 @@ use orca_integration::harness::{ClusterOptions, Deadline, Stack, until};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 const TOLD_SECONDS: u64 = 30;
 
@@ -107,6 +108,40 @@ fn down_alerts(scene: &Scene) -> i64 {
         .cluster
         .count_rows("t_ds_alert WHERE title = 'Fault tolerance warning' AND alert_type = 4")
         .unwrap()
+}
+
+/// The death that follows shows that the survivor has looked at the orderly end before: it takes up one loss of an address after the other.
+#[test]
+fn an_orderly_end_without_workflows_is_no_failover_and_a_death_is_one() {
+    let mut scene = Scene::start(ClusterOptions::new(Stack::Real).masters(2));
+    let definition = scene.save(&workflow("short", vec![shell("only", "true", &[])]));
+    for id in scene.trigger_many(definition, 4) {
+        assert_eq!(scene.await_end(id), WorkflowState::Success);
+    }
+    scene.assert_released();
+    let address = scene.master(0).to_owned();
+    let stopped = scene.cluster.masters[0]
+        .process
+        .terminate(Duration::from_secs(30));
+    assert!(stopped.unwrap().success());
+    scene.cluster.restart_master(0).unwrap();
+    let registered = || scene.rpc.is_registered(&address).then_some(());
+    until("the master to be back", Deadline::after_seconds(60), registered).unwrap();
+    scene.cluster.masters[0].process.kill();
+    let (failover, entries) = await_failover(&scene, 0);
+    assert_eq!(
+        (&failover["dead"], &failover["epoch"]),
+        (&Value::from(&*address), &2.into())
+    );
+    assert_eq!((&failover["moved"], entries.len()), (&0.into(), 0));
+    assert_eq!(
+        ask(&scene, &["failover", "list"])["failovers"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(down_alerts(&scene), 1);
 }
 
 #[test]

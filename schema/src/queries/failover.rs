@@ -100,7 +100,7 @@ impl Store {
     }
 
     /// Takes from the dead incarnation the right to claim. Waits for its claims that are in flight, so that a scan after it sees all there will ever
-    /// be. A later incarnation at the same address is left alone.
+    /// be. A later incarnation at the same address is left alone, and so is one that has said that it stopped: it cannot claim either.
     ///
     /// # Errors
     /// When the database does not answer, or a claim in flight holds the row for too long (retry).
@@ -109,10 +109,10 @@ impl Store {
             let now = now(connection)?.0;
             let sql = Sql::fixed(
                 "fence a dead master",
-                "UPDATE t_orca_master SET state = ?, changed_at = ? WHERE address = ? AND epoch <= ? AND state <> ?",
+                "UPDATE t_orca_master SET state = ?, changed_at = ? WHERE address = ? AND epoch <= ? AND state = ?",
             );
             let fenced = MasterState::Fenced.name();
-            let sql = sql.bind(fenced).bind(now).bind(dead.address.as_str()).bind(dead.epoch).bind(fenced);
+            let sql = sql.bind(fenced).bind(now).bind(dead.address.as_str()).bind(dead.epoch).bind(MasterState::Active.name());
             connection.execute(sql).map(|_| ())
         })
     }
