@@ -24,8 +24,6 @@ pub(crate) struct MasterNode {
     term: Arc<Term>,
     /// Workflow actors are spread over these by instance id.
     arbiters: Vec<ArbiterHandle>,
-    /// Instances set aside, with the reason: an operator has to look at them.
-    quarantined: BTreeMap<i32, String>,
     /// Failovers under way, with a later loss of the same address that has to wait for its turn.
     failovers: BTreeMap<String, Option<Loss>>,
     /// Owners that the last sweep found in rows and not in the registry.
@@ -37,7 +35,6 @@ impl MasterNode {
         Self {
             term,
             arbiters,
-            quarantined: BTreeMap::new(),
             failovers: BTreeMap::new(),
             missing: BTreeSet::new(),
         }
@@ -110,7 +107,6 @@ impl Handler<Ended> for MasterNode {
             End::Quarantined(reason) => {
                 log::error!(workflow_instance_id = id; "quarantined: {reason}; the other workflows go on");
                 Counters::add(&self.term.counters.quarantined, 1);
-                self.quarantined.insert(id, reason.clone());
                 self.record_quarantine(id, reason);
             }
         }

@@ -247,29 +247,32 @@ fn required<T>(value: Option<T>, name: &str) -> Result<T, String> {
     value.ok_or_else(|| format!("IllegalArgumentException: {name} is missing"))
 }
 
+/// Sets what the three trigger requests have in common; they are different classes with equal members.
+macro_rules! set_common {
+    ($run:ident, $request:ident) => {
+        $run.task_depend_type = $request.task_depend_type.unwrap_or(TaskDependType::TaskPost);
+        $run.failure_strategy = $request.failure_strategy.unwrap_or(FailureStrategy::Continue);
+        $run.warning_type = $request.warning_type.unwrap_or(WarningType::None);
+        $run.warning_group_id = $request.warning_group_id;
+        $run.priority = $request.workflow_instance_priority.unwrap_or(Priority::Medium);
+        $run.worker_group = $request.worker_group;
+        $run.tenant_code = $request.tenant_code;
+        $run.environment_code = $request.environment_code;
+        $run.dry_run = required($request.dry_run, "dryRun")? == Flag::Yes;
+    };
+}
+
 fn manual_run(request: WorkflowManualTriggerRequest) -> Result<NewRun, String> {
-    Ok(NewRun {
-        kind: RunKind::Manual,
-        user_id: required(request.user_id, "userId")?,
-        workflow_definition_code: required(request.workflow_definition_code, "workflowDefinitionCode")?,
-        workflow_definition_version: required(
-            request.workflow_definition_version,
-            "workflowDefinitionVersion",
-        )?,
-        start_nodes: request.start_nodes,
-        start_params: request.start_param_list,
-        time_zone: request.time_zone,
-        schedule_time: None,
-        task_depend_type: request.task_depend_type.unwrap_or(TaskDependType::TaskPost),
-        failure_strategy: request.failure_strategy.unwrap_or(FailureStrategy::Continue),
-        warning_type: request.warning_type.unwrap_or(WarningType::None),
-        warning_group_id: request.warning_group_id,
-        priority: request.workflow_instance_priority.unwrap_or(Priority::Medium),
-        worker_group: request.worker_group,
-        tenant_code: request.tenant_code,
-        environment_code: request.environment_code,
-        dry_run: required(request.dry_run, "dryRun")? == Flag::Yes,
-    })
+    let mut run = NewRun::manual(
+        required(request.user_id, "userId")?,
+        required(request.workflow_definition_code, "workflowDefinitionCode")?,
+        required(request.workflow_definition_version, "workflowDefinitionVersion")?,
+    );
+    run.start_nodes = request.start_nodes;
+    run.start_params = request.start_param_list;
+    run.time_zone = request.time_zone;
+    set_common!(run, request);
+    Ok(run)
 }
 
 fn backfill_run(request: WorkflowBackfillTriggerRequest) -> Result<NewRun, String> {
@@ -277,25 +280,16 @@ fn backfill_run(request: WorkflowBackfillTriggerRequest) -> Result<NewRun, Strin
     if times.is_empty() {
         return Err("IllegalArgumentException: backfillTimeList is empty".to_owned());
     }
-    Ok(NewRun {
-        kind: RunKind::Backfill { times },
-        user_id: required(request.user_id, "userId")?,
-        workflow_definition_code: required(request.workflow_code, "workflowCode")?,
-        workflow_definition_version: required(request.workflow_version, "workflowVersion")?,
-        start_nodes: request.start_nodes,
-        start_params: request.start_param_list,
-        time_zone: None,
-        schedule_time: None,
-        task_depend_type: request.task_depend_type.unwrap_or(TaskDependType::TaskPost),
-        failure_strategy: request.failure_strategy.unwrap_or(FailureStrategy::Continue),
-        warning_type: request.warning_type.unwrap_or(WarningType::None),
-        warning_group_id: request.warning_group_id,
-        priority: request.workflow_instance_priority.unwrap_or(Priority::Medium),
-        worker_group: request.worker_group,
-        tenant_code: request.tenant_code,
-        environment_code: request.environment_code,
-        dry_run: required(request.dry_run, "dryRun")? == Flag::Yes,
-    })
+    let mut run = NewRun::manual(
+        required(request.user_id, "userId")?,
+        required(request.workflow_code, "workflowCode")?,
+        required(request.workflow_version, "workflowVersion")?,
+    );
+    run.kind = RunKind::Backfill { times };
+    run.start_nodes = request.start_nodes;
+    run.start_params = request.start_param_list;
+    set_common!(run, request);
+    Ok(run)
 }
 
 fn schedule_run(request: WorkflowScheduleTriggerRequest, zone: chrono_tz::Tz) -> Result<NewRun, String> {
@@ -308,14 +302,6 @@ fn schedule_run(request: WorkflowScheduleTriggerRequest, zone: chrono_tz::Tz) ->
     run.kind = RunKind::Schedule;
     run.schedule_time = Some(schedule_time);
     run.time_zone = request.timezone_id;
-    run.task_depend_type = request.task_depend_type.unwrap_or(TaskDependType::TaskPost);
-    run.failure_strategy = request.failure_strategy.unwrap_or(FailureStrategy::Continue);
-    run.warning_type = request.warning_type.unwrap_or(WarningType::None);
-    run.warning_group_id = request.warning_group_id;
-    run.priority = request.workflow_instance_priority.unwrap_or(Priority::Medium);
-    run.worker_group = request.worker_group;
-    run.tenant_code = request.tenant_code;
-    run.environment_code = request.environment_code;
-    run.dry_run = required(request.dry_run, "dryRun")? == Flag::Yes;
+    set_common!(run, request);
     Ok(run)
 }

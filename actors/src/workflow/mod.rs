@@ -125,21 +125,6 @@ impl Handler<Deliver> for WorkflowActor {
     }
 }
 
-/// Which task instance ids this machine knows: current attempts, and replaced ones.
-#[derive(Message)]
-#[rtype(result = "bool")]
-pub(crate) struct Knows {
-    pub(crate) task_instance_id: i32,
-}
-
-impl Handler<Knows> for WorkflowActor {
-    type Result = bool;
-
-    fn handle(&mut self, Knows { task_instance_id }: Knows, _: &mut Self::Context) -> bool {
-        self.machine.knows(task_instance_id)
-    }
-}
-
 /// The term is over: stop without writing anything.
 #[derive(Message)]
 #[rtype(result = "()")]
