@@ -82,3 +82,14 @@ pub(crate) const LIST_LEN_MAX: u32 = 500;
 
 /// Between two tries of a guardian to reach the registry once its master is gone.
 pub(crate) const GUARDIAN_RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// Connections of the HTTP server at the same time: a few probes and scrapers. One more is closed at once.
+pub(crate) const HTTP_CONNECTIONS_MAX: usize = 64;
+/// How long a client may take to send the head of a request, or leave its connection idle.
+pub(crate) const HTTP_HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long one connection may last in all, which also bounds a client that does not read its answer.
+pub(crate) const HTTP_CONNECTION_TIME_MAX: Duration = Duration::from_secs(60);
+/// Bytes of the head of a request.
+pub(crate) const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// How long the answer of the database to a health check is used again, and waited for.
+pub(crate) const HTTP_CHECK_AGE_MAX: Duration = Duration::from_secs(1);
+pub(crate) const HTTP_CHECK_TIME_MAX: Duration = Duration::from_secs(2);

@@ -8,6 +8,7 @@ mod context;
 mod exit;
 mod flowfile;
 mod guardian;
+mod http;
 mod limits;
 mod logging;
 mod output;

@@ -4,6 +4,7 @@
 //! planned stop takes no new work, lets accepted writes finish, and leaves the registry before the process ends.
 
 use crate::guardian::Guardian;
+use crate::observatory::Observatory;
 use crate::rpc_server::{Reception, router};
 use crate::settings::MasterSettings;
 use crate::store::StorePool;
@@ -50,6 +51,7 @@ pub async fn run_master(
     store: Store,
     registry: RegistrySettings,
     guardian: Option<Arc<dyn Guardian>>,
+    observatory: Observatory,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Exit, BootError> {
     let io_runtime = IoRuntime::start()?;
@@ -71,11 +73,15 @@ pub async fn run_master(
         client,
         io: io.clone(),
         reception,
-        counters: Arc::default(),
+        observatory,
     };
     let mut first = true;
     let exit = loop {
-        match run_term(&house, first, &mut stop).await? {
+        let end = run_term(&house, first, &mut stop).await?;
+        if end == TermEnd::LeaseLost {
+            house.observatory.metrics.leases_lost.add(1);
+        }
+        match end {
             TermEnd::Stopped => break Exit::Stopped,
             TermEnd::LeaseLost if house.settings.rejoin => {
                 log::warn!("the lease is lost; joining again as a new incarnation");

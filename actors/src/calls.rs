@@ -2,6 +2,7 @@
 //!
 //! Every call checks the lease last: past it nothing leaves the process, and the outcome is a refusal, since no byte was sent.
 
+use crate::metrics::Metrics;
 use orca_engine::codes::ExecutorEventType;
 use orca_engine::model::ExecutionContext;
 use orca_registry::Lease;
@@ -16,6 +17,7 @@ use orca_rpc::methods::worker::{
 use orca_rpc::methods::{Method, QueryTaskInstances};
 use orca_rpc::{Client, Outcome, Refusal};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -24,14 +26,16 @@ pub(crate) struct Calls {
     lease: Lease,
     /// Our own address: where executors report to.
     address: Arc<str>,
+    metrics: Arc<Metrics>,
 }
 
 impl Calls {
-    pub(crate) fn new(client: Client, lease: Lease, address: Arc<str>) -> Self {
+    pub(crate) fn new(client: Client, lease: Lease, address: Arc<str>, metrics: Arc<Metrics>) -> Self {
         Self {
             client,
             lease,
             address,
+            metrics,
         }
     }
 
@@ -129,7 +133,10 @@ impl Calls {
                 reason: "the lease of this master has run out".to_owned(),
             });
         }
-        self.client.call::<M>(host, request).await
+        let begun = Instant::now();
+        let outcome = self.client.call::<M>(host, request).await;
+        self.metrics.call(M::NAME, host, begun.elapsed(), &outcome);
+        outcome
     }
 }
 

@@ -11,6 +11,7 @@ use crate::limits::{
 use crate::master_node::{FailoverEnded, MasterNode};
 use crate::term::Term;
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
+use orca_engine::codes::WorkflowState;
 use orca_engine::time::Millis;
 use orca_registry::{LockGuard, paths};
 use orca_schema::{DeadMaster, FailoverRecord, Moved};
@@ -106,7 +107,14 @@ async fn fail_over(term: Arc<Term>, loss: Loss) -> usize {
     let mut moved = Progress::default();
     while term.lease.holds() {
         match attempt(&term, &loss, &mut moved).await {
-            Ok(()) => return moved.count,
+            Ok(()) => {
+                let took = u64::try_from(term.now().since(loss.detected_at)).unwrap_or(0);
+                term.metrics.failovers.add(1);
+                term.metrics
+                    .failover_duration
+                    .observe(Duration::from_millis(took));
+                return moved.count;
+            }
             Err(reason) => log::warn!("failover of {} is not done yet: {reason}", loss.address),
         }
         tokio::time::sleep(FAILOVER_RETRY_PAUSE).await;
@@ -199,6 +207,11 @@ async fn move_all(term: &Term, loss: &Loss, moved: &mut Progress) -> Result<Scop
             })
             .await?;
             moved.count += some.len();
+            term.metrics.instances_moved.add(some.len() as u64);
+            for one in &some {
+                term.metrics
+                    .workflow(WorkflowState::Failover, one.workflow_definition_code);
+            }
             moved.unrecorded.extend(some);
             record(term, loss, &scanned_as, moved, Stage::Moving).await;
         }

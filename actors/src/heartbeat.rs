@@ -49,6 +49,7 @@ impl HeartbeatNode {
             marker,
             max_interval,
             hurry: Arc::new(Notify::new()),
+            writes: source.term.metrics.heartbeats.clone(),
         };
         Ok(Self { beats, source })
     }
@@ -63,6 +64,7 @@ impl HeartbeatNode {
 impl Source {
     fn beat(&mut self) -> Beat {
         let metrics = self.sampler.sample();
+        self.measure(&metrics);
         let running = u64::try_from(self.term.directory.len()).unwrap_or(u64::MAX);
         let status = self
             .term
@@ -74,6 +76,18 @@ impl Source {
             status,
             payload: self.payload(metrics, status).to_json(),
         }
+    }
+
+    fn measure(&self, sample: &Metrics) {
+        const GIB: f64 = (1_u64 << 30) as f64;
+        let gauges = &self.term.metrics;
+        gauges.system_cpu.set(sample.cpu_usage);
+        gauges.process_cpu.set(sample.jvm_cpu_usage);
+        gauges.process_memory.set(sample.jvm_memory_usage);
+        // The largest heap of a process without a JVM is the machine's memory.
+        gauges
+            .memory_available
+            .set(sample.jvm_heap_max * (1.0 - sample.memory_usage) / GIB);
     }
 
     fn payload(&self, metrics: Metrics, status: orca_registry::heartbeat::ServerStatus) -> MasterHeartbeat {

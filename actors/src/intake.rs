@@ -4,7 +4,6 @@
 //! is nobody's error; a command that can never run ends in the error table with its reason, and the rest of the batch goes on.
 
 use crate::cluster::ClusterState;
-use crate::counters::Counters;
 use crate::limits::{COMMIT_QUEUE_INTAKE_STOP, CONTROL_MAILBOX_LEN, INTAKE_RETRY_PAUSE};
 use crate::master_node::{MasterNode, Run};
 use crate::term::Term;
@@ -13,7 +12,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle,
     WrapFuture,
 };
-use orca_engine::codes::CommandType;
+use orca_engine::codes::{CommandType, WorkflowState};
 use orca_engine::command::{self, ClaimPlan};
 use orca_engine::fence::Fence;
 use orca_engine::model::{Command, DefinitionSnapshot, TaskInstance, WorkflowInstance};
@@ -22,6 +21,7 @@ use orca_engine::workflow::WorkflowMachine;
 use orca_schema::{ClaimOutcome, Error, ErrorClass};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::watch;
 
 pub(crate) struct IntakeActor {
@@ -109,7 +109,7 @@ impl IntakeActor {
         }
         let protection = &self.term.settings.heartbeat.load_protection;
         if protection.enabled && self.term.directory.len() as u64 >= protection.max_running {
-            Counters::add(&self.term.counters.overloaded, 1);
+            self.term.metrics.overloaded.add(1);
             return None;
         }
         Some((i32::try_from(slot.index).ok()?, i32::try_from(slot.total).ok()?))
@@ -148,10 +148,13 @@ struct Batch {
 /// Takes one batch; the number of commands that are gone from the table.
 async fn take_batch(term: Arc<Term>, node: Addr<MasterNode>, slot: i32, total: i32) -> Result<usize, Error> {
     let settings = term.settings.intake.clone();
+    let metrics = term.metrics.clone();
     let batch = term
         .pool
         .run(move |store| {
+            let asked = Instant::now();
             let commands = store.fetch_commands(slot, total, settings.id_step, settings.batch_len.into())?;
+            metrics.command_query.observe(asked.elapsed());
             if commands.is_empty() {
                 return Ok(Batch {
                     commands,
@@ -189,7 +192,10 @@ async fn take_batch(term: Arc<Term>, node: Addr<MasterNode>, slot: i32, total: i
     if batch.commands.is_empty() {
         return Ok(0);
     }
-    claim_batch(&term, &node, batch).await
+    let begun = Instant::now();
+    let gone = claim_batch(&term, &node, batch).await?;
+    term.metrics.instance_generate.observe(begun.elapsed());
+    Ok(gone)
 }
 
 async fn claim_batch(term: &Term, node: &Addr<MasterNode>, mut batch: Batch) -> Result<usize, Error> {
@@ -227,7 +233,9 @@ async fn settle(
             cloned_ids,
             timeout_base,
         } => {
-            Counters::add(&term.counters.commands_claimed, 1);
+            term.metrics.commands_claimed.add(1);
+            term.metrics
+                .workflow(WorkflowState::SubmittedSuccess, instance.workflow_definition_code);
             let claimed = Claimed {
                 fence,
                 instance,
@@ -236,7 +244,7 @@ async fn settle(
             };
             start(term, node, planned, claimed);
         }
-        ClaimOutcome::NotMine => Counters::add(&term.counters.commands_lost, 1),
+        ClaimOutcome::NotMine => term.metrics.commands_lost.add(1),
         ClaimOutcome::Failed { reason, refuse: true } => return fail(term, &planned.command, reason).await,
         ClaimOutcome::Failed {
             reason,
@@ -314,7 +322,7 @@ async fn plan(
 async fn fail(term: &Term, command: &Command, reason: String) -> Result<usize, Error> {
     log::error!(workflow_instance_id = command.workflow_instance_id;
         "command {} of type {} cannot run: {reason}", command.id, command.command_type);
-    Counters::add(&term.counters.commands_failed, 1);
+    term.metrics.commands_failed.add(1);
     let failed = command.clone();
     term.pool
         .run(move |store| store.fail_command(&failed, &reason))

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// Series of `ds.workflow.instance.count`: ten states of so many definitions as a large installation has; a page of a few megabytes at most.
+pub(crate) const WORKFLOW_SERIES_MAX: usize = 20_000;
+/// Series of any other family with labels: methods times servers.
+pub(crate) const METRIC_SERIES_MAX: usize = 2_000;
 /// Steps of one group commit. Past this a batch holds row locks for longer than it saves round trips.
 pub(crate) const COMMIT_BATCH_LEN_MAX: usize = 256;
 /// Steps that may wait for a commit. Each workflow has at most one step waiting, so this is reached only by that many

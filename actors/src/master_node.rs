@@ -3,7 +3,6 @@
 //! Guarantees: an instance runs at most once in this process; an actor that ends for any reason leaves the directory, so the
 //! directory names running instances only.
 
-use crate::counters::Counters;
 use crate::directory::{Card, Entry as Listed};
 use crate::failover::{FailoverActor, Loss, LossKind};
 use crate::limits::{CONTROL_MAILBOX_LEN, SWEEP_INTERVAL};
@@ -103,10 +102,10 @@ impl Handler<Ended> for MasterNode {
         self.term.directory.remove(&card);
         match end {
             End::Retired => {}
-            End::NotOwner => Counters::add(&self.term.counters.fences_lost, 1),
+            End::NotOwner => self.term.metrics.fences_lost.add(1),
             End::Quarantined(reason) => {
                 log::error!(workflow_instance_id = id; "quarantined: {reason}; the other workflows go on");
-                Counters::add(&self.term.counters.quarantined, 1);
+                self.term.metrics.quarantined.add(1);
                 self.record_quarantine(id, reason);
             }
         }
@@ -137,6 +136,7 @@ impl Handler<WorkerLost> for MasterNode {
     type Result = ();
 
     fn handle(&mut self, WorkerLost { host, before }: WorkerLost, _: &mut Self::Context) {
+        self.term.metrics.workers_lost.add(1);
         for workflow in self.term.directory.actors() {
             workflow.do_send(Deliver(vec![Event::WorkerLost {
                 host: host.clone(),

@@ -6,10 +6,10 @@
 use crate::calls::Calls;
 use crate::cluster::ClusterState;
 use crate::context_reads::ContextReads;
-use crate::counters::Counters;
 use crate::definitions::Definitions;
 use crate::directory::Directory;
 use crate::dispatch::Dispatchers;
+use crate::metrics::Metrics;
 use crate::settings::MasterSettings;
 use crate::store::{Commits, StorePool};
 use crate::timeline::Timeline;
@@ -36,7 +36,7 @@ pub(crate) struct Term {
     pub(crate) dispatch: Dispatchers,
     pub(crate) cluster: watch::Receiver<Arc<ClusterState>>,
     pub(crate) directory: Directory,
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) rules: Arc<Rules>,
     /// The runtime of the sockets: calls run there, never on an arbiter.
     pub(crate) io: tokio::runtime::Handle,

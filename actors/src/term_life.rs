@@ -4,7 +4,6 @@ use crate::boot::BootError;
 use crate::calls::Calls;
 use crate::cluster::{ClusterActor, ClusterParts, ClusterState, MasterChanged, WorkerChanged};
 use crate::context_reads::ContextReads;
-use crate::counters::Counters;
 use crate::definitions::Definitions;
 use crate::directory::Directory;
 use crate::dispatch::Dispatchers;
@@ -12,6 +11,7 @@ use crate::guardian::Guardian;
 use crate::heartbeat::HeartbeatNode;
 use crate::intake::{IntakeActor, Rest};
 use crate::master_node::{EndTerm, MasterNode};
+use crate::observatory::Observatory;
 use crate::rpc_server::{Desk, Reception};
 use crate::settings::MasterSettings;
 use crate::store::{Commits, StorePool, Triggers};
@@ -49,7 +49,7 @@ pub(crate) struct House {
     pub(crate) client: Client,
     pub(crate) io: Handle,
     pub(crate) reception: Reception,
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) observatory: Observatory,
 }
 
 /// Our place in the registry and the database.
@@ -163,7 +163,8 @@ impl Works {
             balancer.clone(),
             settings.dispatch.duration_max,
         );
-        let (commits, queue) = Commits::new();
+        let metrics = house.observatory.metrics.clone();
+        let (commits, queue) = Commits::new(metrics.clone());
         let committing = house.io.spawn(queue.run(
             house.pool.clone(),
             entry.lease.clone(),
@@ -185,11 +186,12 @@ impl Works {
                 house.client.clone(),
                 entry.lease.clone(),
                 entry.incarnation.address.clone(),
+                metrics.clone(),
             ),
             dispatch: dispatch.clone(),
             cluster: cluster.clone(),
             directory: Directory::default(),
-            counters: house.counters.clone(),
+            metrics: metrics.clone(),
             rules: Arc::new(rules(&settings, &entry.incarnation)),
             io: house.io.clone(),
             settings: settings.clone(),
@@ -232,6 +234,7 @@ impl Works {
             cluster: cluster_actor,
         };
         house.reception.open(desk);
+        house.observatory.show(Some(term.clone()));
         let mut arbiters = workflow_arbiters;
         arbiters.push(dispatch_arbiter);
         Ok(Self {
@@ -250,6 +253,7 @@ impl Works {
             self.drain(house.settings.stop_timeout).await;
         }
         house.reception.close();
+        house.observatory.show(None);
         self.node.do_send(EndTerm);
         // Said before the nodes go, so that whoever sees them go can tell an orderly end from a death.
         if end == TermEnd::Stopped {

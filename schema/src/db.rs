@@ -234,6 +234,14 @@ impl r2d2::ManageConnection for Manager {
 
 pub(crate) type Pooled = r2d2::PooledConnection<Manager>;
 
+/// How many connections a pool has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    pub open: u32,
+    pub idle: u32,
+    pub max: u32,
+}
+
 /// Connections for the blocking pool's threads.
 #[derive(Clone)]
 pub(crate) struct Pool {
@@ -264,6 +272,15 @@ impl Pool {
             .error_handler(Box::new(LogOnce))
             .build_unchecked(manager);
         Ok(Self { inner, place })
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        let state = self.inner.state();
+        Connections {
+            open: state.connections,
+            idle: state.idle_connections,
+            max: self.inner.max_size(),
+        }
     }
 
     pub(crate) fn get(&self) -> Result<Pooled, Error> {

@@ -27,6 +27,7 @@ mod tx;
 mod types;
 mod url;
 
+pub use db::Connections;
 pub use dialect::Dialect;
 pub use error::{AgainError, CommitError, Error, ErrorClass, TriggerError};
 pub use queries::attempts::AttemptView;

@@ -4,7 +4,7 @@
 //! methods block and belong on a blocking pool.
 
 use crate::clock::WallClock;
-use crate::db::{Connection, Manager, Pool, Pooled};
+use crate::db::{Connection, Connections, Manager, Pool, Pooled};
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::settings::DatabaseSettings;
@@ -76,6 +76,12 @@ impl Store {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// How many connections there are at the moment.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        self.pool.connections()
     }
 
     /// Whether the database answers.

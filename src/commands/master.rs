@@ -4,13 +4,15 @@ use crate::config::{RegistryType, Settings};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::guardian::Pipe;
+use crate::http::{DatabaseCheck, HttpServer, Pages};
 use crate::limits::STOP_MARGIN;
 use crate::servers::{master_settings, registry_settings};
 use crate::startup::{Patience, open_store, patiently};
 use crate::stop;
 use clap::Args;
-use orca_actors::{BootError, Guardian};
+use orca_actors::{BootError, Guardian, Observatory};
 use orca_registry::ErrorClass;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -46,9 +48,15 @@ async fn serve(
         master.address,
         master.listen.port()
     );
+    let (observatory, database) = (Observatory::default(), DatabaseCheck::default());
+    count_panics(&observatory);
+    let listen = SocketAddr::from((master.listen.ip(), settings.server.port.0));
+    let http = HttpServer::start(listen, Pages::new(observatory.clone(), database.clone()))?;
+    log::info!("HTTP: health and metrics at http://{}/actuator", http.address());
     let Some(store) = open_store(&settings, &mut stop).await? else {
         return Ok(Exit::Ok);
     };
+    database.use_store(&store);
     let told = stop.clone();
     let attempt = async || {
         Box::pin(orca_actors::run_master(
@@ -56,6 +64,7 @@ async fn serve(
             store.clone(),
             registry.clone(),
             guardian.clone(),
+            observatory.clone(),
             told.clone(),
         ))
         .await
@@ -69,6 +78,15 @@ async fn serve(
             Exit::Failed
         }
     })
+}
+
+/// What is caught further down is still a defect that an operator should see.
+fn count_panics(observatory: &Observatory) {
+    let (observatory, before) = (observatory.clone(), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |panic| {
+        observatory.count_panic();
+        before(panic);
+    }));
 }
 
 /// Nothing else that keeps a master from starting gets better by waiting.

@@ -36,7 +36,7 @@ pub(crate) const UNUSED: &[(&str, &str)] = &[
     ("mybatis-plus", "Java only"),
     (
         "management",
-        "endpoints of the Java server; Orca has no HTTP endpoints yet",
+        "endpoints of the Java server; those of Orca are always on",
     ),
     ("server.servlet", "Java only"),
     ("server.compression", "Java only"),

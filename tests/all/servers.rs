@@ -1,8 +1,8 @@
 //! Servers as processes: how they start, how they end, and what they say when they cannot.
 
 use std::fs;
-use std::io::Read;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -51,6 +51,7 @@ impl House {
             .env("ORCA_DATA_DIRECTORY", &data)
             .env("REGISTRY_TYPE", "embedded");
         command.env("SPRING_DATASOURCE_URL", format!("jdbc:sqlite:{data}/orca.db"));
+        command.env("SERVER_PORT", free_port().to_string());
         command.args(arguments);
         command
     }
@@ -134,18 +135,37 @@ impl Drop for Server {
 fn a_master_and_a_worker_start_and_stop_in_time() {
     let house = House::new();
     let (port, worker_port) = (free_port(), free_port());
-    let (listen, address) = (
+    let http = free_port();
+    let (listen, address, pages) = (
         format!("--master.listen-port={port}"),
         format!("--master.master-address=127.0.0.1:{port}"),
+        format!("--server.port={http}"),
     );
     let mut master = house.start(
         "master",
-        &["master", &listen, &address, "--orca.time-zone=Asia/Shanghai"],
+        &[
+            "master",
+            &listen,
+            &address,
+            &pages,
+            "--orca.time-zone=Asia/Shanghai",
+        ],
     );
     master.wait_for(&format!("master 127.0.0.1:{port} is registered"));
     let listen = format!("--worker.listen-port={worker_port}");
     let mut worker = house.start("worker", &["worker", &listen, "--orca.worker.host=127.0.0.1"]);
     master.wait_for(&format!("worker 127.0.0.1:{worker_port} has registered"));
+    until_page(
+        http,
+        "/actuator/health",
+        "\"master\":{\"status\":\"UP\"}},\"status\":\"UP\"}",
+    );
+    until_page(http, "/actuator/health/readiness", "{\"status\":\"UP\"}");
+    until_page(
+        http,
+        "/actuator/prometheus",
+        "\norca_master_registered{application=\"master-server\"} 1.0\n",
+    );
     assert!(
         master
             .said()
@@ -170,11 +190,35 @@ fn a_master_and_a_worker_start_and_stop_in_time() {
     }
 }
 
+/// Waits until a page of the HTTP server has this text.
+fn until_page(port: u16, path: &str, text: &str) {
+    let start = Instant::now();
+    loop {
+        let mut said = String::new();
+        if let Ok(mut socket) = TcpStream::connect(("127.0.0.1", port)) {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n");
+            socket.write_all(request.as_bytes()).unwrap();
+            let _ = socket.read_to_string(&mut said);
+        }
+        if said.starts_with("HTTP/1.1 200 ") && said.contains(text) {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "no {text} at {path}:\n{said}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn a_taken_port_is_named() {
     let house = House::new();
     let taken = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = taken.local_addr().unwrap().port();
+    let (code, said) = house.run(&["master", &format!("--server.port={port}")]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains(&format!("server.port: cannot listen on 0.0.0.0:{port}")),
+        "{said}"
+    );
     let (code, said) = house.run(&["master", &format!("--master.listen-port={port}")]);
     assert_eq!(code, Some(1), "{said}");
     assert!(

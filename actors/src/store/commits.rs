@@ -5,10 +5,12 @@
 
 use super::StorePool;
 use crate::limits::{COMMIT_BATCH_LEN_MAX, COMMIT_QUEUE_LEN_MAX};
+use crate::metrics::{Metrics, whole};
 use orca_registry::Lease;
 use orca_schema::{CommitError, Committed, StepCommit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 type Answer = Result<Committed, CommitError>;
@@ -29,10 +31,11 @@ pub(crate) struct Commits {
 pub(crate) struct CommitQueue {
     queue: mpsc::Receiver<Waiting>,
     waiting: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
 }
 
 impl Commits {
-    pub(crate) fn new() -> (Self, CommitQueue) {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> (Self, CommitQueue) {
         let (sender, receiver) = mpsc::channel(COMMIT_QUEUE_LEN_MAX);
         let waiting = Arc::new(AtomicUsize::new(0));
         (
@@ -43,6 +46,7 @@ impl Commits {
             CommitQueue {
                 queue: receiver,
                 waiting,
+                metrics,
             },
         )
     }
@@ -84,8 +88,12 @@ impl CommitQueue {
                 return;
             }
             let (pool, lease, waiting) = (pool.clone(), lease.clone(), self.waiting.clone());
+            let metrics = self.metrics.clone();
             tokio::spawn(async move {
+                let begun = Instant::now();
+                metrics.commit_steps.record(whole(batch.len() as u64));
                 commit_batch(batch, &pool, lease, &waiting).await;
+                metrics.commit_duration.observe(begun.elapsed());
                 drop(place);
             });
         }

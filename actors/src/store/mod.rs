@@ -10,7 +10,7 @@ pub(crate) use commits::Commits;
 pub(crate) use triggers::Triggers;
 
 use actix::{Actor, Addr, Handler, Message, SyncArbiter, SyncContext};
-use orca_schema::{Error, Store};
+use orca_schema::{Connections, Error, Store};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::sync::oneshot;
 
@@ -43,15 +43,19 @@ impl Handler<Job> for StoreActor {
 #[derive(Clone)]
 pub(crate) struct StorePool {
     address: Addr<StoreActor>,
+    store: Store,
 }
 
 impl StorePool {
     /// Starts `threads` blocking threads. Must be called inside an actix system.
     pub(crate) fn start(store: &Store, threads: usize) -> Self {
-        let store = store.clone();
-        Self {
-            address: SyncArbiter::start(threads, move || StoreActor { store: store.clone() }),
-        }
+        let (each, store) = (store.clone(), store.clone());
+        let address = SyncArbiter::start(threads, move || StoreActor { store: each.clone() });
+        Self { address, store }
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        self.store.connections()
     }
 
     /// Runs `job` on a pool thread.

@@ -6,6 +6,7 @@
 use super::{Deliver, WorkflowActor};
 use crate::dispatch::{Enqueue, Waiting};
 use crate::limits::CONTEXT_RETRY_PAUSE;
+use crate::term::Term;
 use actix::{AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
 use orca_engine::backoff::dispatch_backoff_ms;
 use orca_engine::context::{self, ContextInputs};
@@ -17,6 +18,7 @@ use orca_rpc::Outcome;
 use orca_rpc::dto::TaskExecutorDispatchResponse;
 use orca_schema::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// When the first context of an attempt was built: the dispatch policy counts from there.
 pub(super) struct FirstBuilt {
@@ -87,6 +89,7 @@ impl WorkflowActor {
         let (term, workflow, epoch) = (self.term.clone(), actor.address(), self.fence.epoch);
         self.term.io.spawn(async move {
             let outcome = term.calls.dispatch(&host, &built, epoch).await;
+            measure(&term, &built, &outcome);
             workflow.do_send(Deliver(vec![answer(outcome, built.task_instance_id, host)]));
         });
     }
@@ -172,6 +175,20 @@ fn then_with<T>(
     then: impl FnOnce(&mut WorkflowActor, T, &mut Context<WorkflowActor>),
 ) -> impl FnOnce(T, &mut WorkflowActor, &mut Context<WorkflowActor>) {
     move |value, this, actor| then(this, value, actor)
+}
+
+fn measure(term: &Term, built: &ExecutionContext, outcome: &Outcome<TaskExecutorDispatchResponse>) {
+    match outcome {
+        Outcome::Accepted(answer) if answer.dispatch_success => {
+            let waited = u64::try_from(term.now().since(built.first_dispatch_time)).unwrap_or(0);
+            term.metrics
+                .dispatch_latency
+                .observe(Duration::from_millis(waited));
+            term.metrics.dispatch_accepted.add(1);
+        }
+        Outcome::Accepted(_) | Outcome::Refused(_) => term.metrics.dispatch_refused.add(1),
+        Outcome::Unknown(_) => term.metrics.dispatch_unknown.add(1),
+    }
 }
 
 fn answer(outcome: Outcome<TaskExecutorDispatchResponse>, task_instance_id: i32, host: String) -> Event {

@@ -66,7 +66,7 @@ impl WorkflowActor {
             }
             Effect::Retire { state } => {
                 log::info!(workflow_instance_id = self.id(); "the workflow instance ended {state}");
-                self.term.counters.finished(state);
+                self.term.metrics.workflow(state, self.card.definition_code);
                 self.finish(End::Retired, actor);
             }
         }

@@ -68,6 +68,7 @@ impl Membership {
             marker,
             max_interval,
             hurry: Arc::clone(&hurry),
+            writes: Arc::default(),
         };
         let session = registry.session();
         let heartbeat = tokio::spawn(async move { heartbeater.run(sample).await });

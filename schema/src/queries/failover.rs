@@ -30,6 +30,7 @@ pub struct DeadMaster {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moved {
     pub workflow_instance_id: i32,
+    pub workflow_definition_code: i64,
     /// What it will be restored to.
     pub state: WorkflowState,
 }
@@ -289,6 +290,7 @@ impl InstanceRow {
         let state = WorkflowState::try_from(self.state?).ok()?;
         Some(Moved {
             workflow_instance_id: self.id,
+            workflow_definition_code: self.workflow_definition_code,
             state,
         })
     }

@@ -19,6 +19,7 @@ fn dead(epoch: i64) -> DeadMaster {
 fn record(ids: &[i32], done: bool) -> FailoverRecord {
     let moved = |id: &i32| Moved {
         workflow_instance_id: *id,
+        workflow_definition_code: 1,
         state: WorkflowState::RunningExecution,
     };
     FailoverRecord {

@@ -82,7 +82,7 @@ section! {
 section! {
     /// The HTTP server of a process.
     pub(crate) struct Server {
-        /// Port of the HTTP server. Orca has no HTTP endpoints yet; the port is part of the default of `registry.jdbc-registry-client-name`.
+        /// Port of the HTTP server of a master: `/actuator/health` and `/actuator/prometheus`. Also part of the default of `registry.jdbc-registry-client-name`.
         "port" => port: Port = Port(5679);
     }
 }

@@ -6,6 +6,7 @@ use crate::limits::HEARTBEAT_SAMPLE_INTERVAL;
 use crate::node::EphemeralNode;
 use crate::registry::Registry;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -39,6 +40,8 @@ pub struct Heartbeater {
     pub max_interval: Duration,
     /// Samples at once when notified, instead of within a second: for a status that must be known now.
     pub hurry: Arc<Notify>,
+    /// Counts the heartbeats written.
+    pub writes: Arc<AtomicU64>,
 }
 
 impl Heartbeater {
@@ -77,6 +80,7 @@ impl Heartbeater {
             return Ok(Written::Deposed);
         }
         self.node.update(&beat.payload).await?;
+        self.writes.fetch_add(1, Ordering::Relaxed);
         Ok(Written::Done)
     }
 }

@@ -33,12 +33,14 @@ async fn server(max_interval: Duration) -> Server {
         .unwrap();
     let status = Arc::new(Mutex::new(ServerStatus::Normal));
     let hurry = Arc::new(Notify::new());
+    let writes = Arc::default();
     let heartbeater = Heartbeater {
         registry: Arc::clone(&registry),
         node,
         marker: paths::failover_finished("h:1", 5, 7),
         max_interval,
         hurry: Arc::clone(&hurry),
+        writes: Arc::clone(&writes),
     };
     let (samples, shared) = (AtomicU64::new(0), Arc::clone(&status));
     let run = tokio::spawn(heartbeater.run(move || {
