@@ -4,10 +4,14 @@
 #
 #   scripts/bench.sh                      all loads
 #   scripts/bench.sh --only workflows     one of: workflows chain fan latency start waiting
+#   scripts/bench.sh failover             the death of one of two masters (docs/reliability.md)
 set -euo pipefail
 . "$(dirname "$0")/lib/needs.sh"
 cd "$ORCA_ROOT"
 need_build
 need_servers
 cargo build --release --quiet --bin orca -p orca -p orca-integration --bins
+if [ "${1:-}" = failover ]; then
+    exec target/release/orca-integration failover
+fi
 exec target/release/orca-integration bench "$@"

@@ -1,4 +1,4 @@
-//! `orca-integration bench`: figures of one master on a real ZooKeeper and a real MariaDB.
+//! Figures on a real ZooKeeper and a real MariaDB: `bench` for the loads of one master, `failover` for the death of one of two.
 
 #![allow(
     clippy::print_stdout,
@@ -7,23 +7,25 @@
 )]
 
 mod bench;
+mod failover_bench;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: orca-integration bench [--only NAME]...\n\
+const USAGE: &str = "usage: orca-integration bench [--only NAME]... | failover\n\
     names: workflows, chain, fan, latency, start, waiting";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let only = match arguments.split_first() {
-        Some((command, rest)) if command == "bench" => only(rest),
+    let result = match arguments.split_first() {
+        Some((command, rest)) if command == "bench" => only(rest).map(|only| bench::run(&only)),
+        Some((command, [])) if command == "failover" => Some(failover_bench::run()),
         _ => None,
     };
-    let Some(only) = only else {
+    let Some(result) = result else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    match bench::run(&only) {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
