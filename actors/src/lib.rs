@@ -16,6 +16,7 @@ mod failover;
 mod guardian;
 mod heartbeat;
 mod intake;
+mod leave;
 mod limits;
 mod master_node;
 mod metrics;

@@ -62,5 +62,13 @@ pub(crate) const TIMELINE_BATCH_LEN_MAX: usize = 1_000;
 pub(crate) const TIMELINE_PAUSE: Duration = Duration::from_millis(200);
 /// How long a line waits for the record of the move that it belongs to; a move by a Java master has none.
 pub(crate) const TIMELINE_WAIT: Duration = Duration::from_secs(60);
+/// A planned stop. How long it waits until the peers' slots leave this master out: a change of the registry reaches everybody in milliseconds, and one that does
+/// not must not cost the time that the instances need.
+pub(crate) const LEAVE_BUSY_WAIT: Duration = Duration::from_millis(500);
+/// How often it looks whether what it waits for is done.
+pub(crate) const LEAVE_POLL: Duration = Duration::from_millis(5);
+/// The end of the stop's time that is kept for closing the session, and for the calls that are being answered.
+pub(crate) const LEAVE_CLOSE_TIME: Duration = Duration::from_millis(1_000);
+pub(crate) const LEAVE_SERVER_TIME: Duration = Duration::from_millis(250);
 /// How often rows are searched for owners that nobody saw die. An owner has to be missing in two looks.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(60);

@@ -7,9 +7,11 @@ mod chronicle;
 mod dispatching;
 mod effects;
 mod progress;
+mod settle;
 mod timers;
 
 pub(crate) use chronicle::Chronicle;
+pub(crate) use settle::Settle;
 
 use crate::directory::Card;
 use crate::limits::WORKFLOW_MAILBOX_LEN;
@@ -32,6 +34,8 @@ pub(crate) enum End {
     NotOwner,
     /// A decision panicked or a write can never succeed: kept aside, with the reason, for an operator.
     Quarantined(String),
+    /// A planned stop: another master goes on from the rows.
+    HandedOver,
 }
 
 pub(crate) struct WorkflowActor {
@@ -51,6 +55,10 @@ pub(crate) struct WorkflowActor {
     /// While tasks that came by a failover are open.
     chronicle: Option<Chronicle>,
     end: Option<End>,
+    /// A planned stop: only what was begun is brought to its end.
+    settling: bool,
+    /// Dispatch calls that are out, or on their way out.
+    dispatches_open: usize,
 }
 
 impl WorkflowActor {
@@ -75,6 +83,8 @@ impl WorkflowActor {
             first_built: BTreeMap::new(),
             chronicle: None,
             end: None,
+            settling: false,
+            dispatches_open: 0,
         }
     }
 
@@ -120,8 +130,10 @@ impl Handler<Deliver> for WorkflowActor {
     type Result = ();
 
     fn handle(&mut self, Deliver(events): Deliver, context: &mut Self::Context) {
+        self.count_answers(&events);
         self.waiting.extend(events);
         self.progress(context);
+        self.settle(context);
     }
 }
 

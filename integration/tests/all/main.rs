@@ -5,7 +5,9 @@
 
 mod again;
 mod failover;
+mod held;
 mod path;
+mod stop;
 mod support;
 mod tidy;
 mod timeline;
