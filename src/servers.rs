@@ -8,7 +8,9 @@ use crate::exit::{Exit, Failure};
 use crate::limits::{WORKFLOW_THREADS_DEFAULT_MAX, WORKFLOW_THREADS_DEFAULT_MIN};
 use chrono::{Offset, Utc};
 use orca_actors::MasterSettings;
-use orca_actors::settings::{DispatchSettings, HeartbeatSettings, IntakeSettings, StoreSettings};
+use orca_actors::settings::{
+    DispatchSettings, HeartbeatSettings, IntakeSettings, LogicSettings, StoreSettings,
+};
 use orca_engine::balancing::{BalancerKind, DynamicWeights};
 use orca_registry::heartbeat::LoadProtection;
 use orca_registry::{MysqlSettings, RegistrySettings, RetryPolicy, SqliteSettings, ZookeeperSettings};
@@ -150,6 +152,10 @@ pub(crate) fn master_settings(settings: &Settings) -> Result<MasterSettings, Fai
             poll_interval: settings.intake.poll_interval,
         },
         dispatch: dispatch(settings),
+        logic: LogicSettings {
+            log_directory: absolute(task_logs(settings))?,
+            fake_task_enabled: settings.orca.fake_task_enabled,
+        },
         store: StoreSettings {
             threads: settings.database.pool_size as usize,
             commits_in_flight: settings.database.commits_in_flight as usize,
@@ -162,6 +168,12 @@ pub(crate) fn master_settings(settings: &Settings) -> Result<MasterSettings, Fai
         workflow_threads: master.workflow_threads.unwrap_or_else(default_workflow_threads),
         ..MasterSettings::new(SocketAddr::from(([0, 0, 0, 0], port)), address)
     })
+}
+
+/// The logs of tasks that run inside the master.
+fn task_logs(settings: &Settings) -> PathBuf {
+    let own = settings.orca.log_directory.clone();
+    own.unwrap_or_else(|| settings.orca.data_directory.join("logs"))
 }
 
 /// Workflow actors mostly wait for the database: more threads than this bring nothing, on a small machine two keep one long step from holding all.

@@ -4,7 +4,6 @@
 //! planned stop takes no new work, lets accepted writes finish, and leaves the registry before the process ends.
 
 use crate::guardian::Guardian;
-use crate::limits::LEAVE_SERVER_TIME;
 use crate::observatory::Observatory;
 use crate::rpc_server::{Reception, router};
 use crate::settings::MasterSettings;
@@ -13,7 +12,10 @@ use crate::term_life::{House, TermEnd, run_term};
 use orca_registry::RegistrySettings;
 use orca_rpc::{Client, ClientSettings, Server, ServerSettings};
 use orca_schema::Store;
+use orca_task_log::LogDirectory;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 
@@ -26,6 +28,8 @@ pub enum BootError {
     Runtime(std::io::Error),
     #[error("the registry cannot be reached: {0}")]
     Registry(#[from] orca_registry::Error),
+    #[error("the folder {path} for the logs of logic tasks cannot be used: {source}")]
+    LogDirectory { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] orca_schema::Error),
 }
@@ -90,7 +94,7 @@ pub async fn run_master(
         }
         first = false;
     };
-    let drained = io.spawn(async move { server.drain(LEAVE_SERVER_TIME).await });
+    let drained = io.spawn(async move { server.drain(Duration::from_secs(1)).await });
     if drained.await.is_err() {
         log::warn!("the RPC server did not drain in order");
     }
@@ -130,10 +134,15 @@ impl Drop for IoRuntime {
 }
 
 fn listen(settings: &MasterSettings, reception: &Reception, io: &Handle) -> Result<Server, BootError> {
+    let path = &settings.logic.log_directory;
+    let logs = LogDirectory::open(path).map_err(|source| BootError::LogDirectory {
+        path: path.clone(),
+        source,
+    })?;
     let _inside = io.enter();
     Ok(Server::bind(
         settings.listen,
-        Arc::new(router(reception)),
+        Arc::new(router(reception, &logs)),
         ServerSettings::default(),
     )?)
 }

@@ -36,6 +36,12 @@ pub(crate) const CONTEXT_READS_CACHED_MAX: usize = 4_096;
 /// that is told "not found" waits three minutes, so the answer is held while a claim may be under way.
 pub(crate) const EVENT_PARK_INTERVAL: Duration = Duration::from_millis(50);
 pub(crate) const EVENT_PARK_ROUNDS_MAX: u32 = 60;
+/// Logic tasks that run at the same time: each is a small future and an open log file, and descriptors are finite.
+pub(crate) const LOGIC_TASKS_MAX: usize = 16_384;
+/// Scripts of `LogicFakeTask` at the same time: each is a process of the master's own machine.
+pub(crate) const LOGIC_SCRIPTS_MAX: usize = 64;
+/// How long the output of a killed script is read on: somebody waits for the end, and a child of the shell may hold it open.
+pub(crate) const LOGIC_SCRIPT_DRAIN: Duration = Duration::from_millis(500);
 /// Attempts dispatched per look at a queue; the actor yields to its mailbox in between.
 pub(crate) const DISPATCH_BURST_MAX: usize = 1_024;
 /// Pause after a failed read of the command table.
@@ -62,13 +68,5 @@ pub(crate) const TIMELINE_BATCH_LEN_MAX: usize = 1_000;
 pub(crate) const TIMELINE_PAUSE: Duration = Duration::from_millis(200);
 /// How long a line waits for the record of the move that it belongs to; a move by a Java master has none.
 pub(crate) const TIMELINE_WAIT: Duration = Duration::from_secs(60);
-/// A planned stop. How long it waits until the peers' slots leave this master out: a change of the registry reaches everybody in milliseconds, and one that does
-/// not must not cost the time that the instances need.
-pub(crate) const LEAVE_BUSY_WAIT: Duration = Duration::from_millis(500);
-/// How often it looks whether what it waits for is done.
-pub(crate) const LEAVE_POLL: Duration = Duration::from_millis(5);
-/// The end of the stop's time that is kept for closing the session, and for the calls that are being answered.
-pub(crate) const LEAVE_CLOSE_TIME: Duration = Duration::from_millis(1_000);
-pub(crate) const LEAVE_SERVER_TIME: Duration = Duration::from_millis(250);
 /// How often rows are searched for owners that nobody saw die. An owner has to be missing in two looks.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(60);

@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use orca_engine::balancing::{BalancerKind, DynamicWeights};
 use orca_registry::heartbeat::LoadProtection;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Settings of one master process.
@@ -19,6 +20,7 @@ pub struct MasterSettings {
     pub intake: IntakeSettings,
     pub dispatch: DispatchSettings,
     pub store: StoreSettings,
+    pub logic: LogicSettings,
     /// `master.worker-group-refresh-interval`.
     pub worker_group_refresh_interval: Duration,
     /// How long a lost server that does not say `runtime: "orca"` may come back before it is failed over: Java's own pause. An Orca server is fenced, so
@@ -65,6 +67,15 @@ pub struct DispatchSettings {
     pub call_timeout: Duration,
 }
 
+/// Tasks that run inside the master.
+#[derive(Clone, Debug)]
+pub struct LogicSettings {
+    /// Where their logs lie, as a whole path: it goes into rows. The log service reads nothing outside it.
+    pub log_directory: PathBuf,
+    /// Run `LogicFakeTask`, the plug-in for tests.
+    pub fake_task_enabled: bool,
+}
+
 /// The blocking side of the store.
 #[derive(Clone, Debug)]
 pub struct StoreSettings {
@@ -86,6 +97,7 @@ impl MasterSettings {
             intake: IntakeSettings::default(),
             dispatch: DispatchSettings::default(),
             store: StoreSettings::default(),
+            logic: LogicSettings::default(),
             worker_group_refresh_interval: Duration::from_secs(300),
             java_grace: Duration::from_secs(30),
             task_runtime_max: None,
@@ -122,6 +134,15 @@ impl Default for DispatchSettings {
             weights: DynamicWeights::default(),
             duration_max: None,
             call_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for LogicSettings {
+    fn default() -> Self {
+        Self {
+            log_directory: PathBuf::from(".orca/logs"),
+            fake_task_enabled: false,
         }
     }
 }

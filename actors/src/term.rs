@@ -9,7 +9,7 @@ use crate::context_reads::ContextReads;
 use crate::definitions::Definitions;
 use crate::directory::Directory;
 use crate::dispatch::Dispatchers;
-use crate::leave::Leaving;
+use crate::logic::LogicTasks;
 use crate::metrics::Metrics;
 use crate::settings::MasterSettings;
 use crate::store::{Commits, StorePool};
@@ -35,11 +35,11 @@ pub(crate) struct Term {
     pub(crate) context_reads: ContextReads,
     pub(crate) calls: Calls,
     pub(crate) dispatch: Dispatchers,
+    pub(crate) logic: LogicTasks,
     pub(crate) cluster: watch::Receiver<Arc<ClusterState>>,
     pub(crate) directory: Directory,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) rules: Arc<Rules>,
-    pub(crate) leaving: Arc<Leaving>,
     /// The runtime of the sockets: calls run there, never on an arbiter.
     pub(crate) io: tokio::runtime::Handle,
 }

@@ -22,7 +22,9 @@ pub(crate) struct Arguments {}
 pub(crate) fn run(_: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let settings = context.server_settings()?;
     if settings.orca.fake_task_enabled {
-        log::warn!("orca.fake-task.enabled has no effect yet: the task type LogicFakeTask is not built");
+        log::warn!(
+            "orca.fake-task.enabled is on: whoever may write a workflow runs shell scripts as the user of this master"
+        );
     }
     let stop = stop::listen(settings.orca.stop_timeout + STOP_MARGIN)?;
     let guardian = wants_guardian(&settings).then(|| Pipe::start(context)).flatten();

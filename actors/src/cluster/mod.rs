@@ -26,8 +26,6 @@ use tokio::sync::watch;
 pub(crate) struct ClusterState {
     /// Our share of the command table, when it may be used now.
     pub(crate) slot: Option<Slot>,
-    /// Masters that would share the table without us.
-    pub(crate) takers: usize,
     pub(crate) workers: WorkerTable,
     /// How long a worker that is not registered may still come back; `None` while the workers have not been read yet.
     pub(crate) worker_grace: Option<Duration>,
@@ -77,17 +75,10 @@ impl ClusterActor {
     fn publish(&mut self) {
         let state = ClusterState {
             slot: self.usable_slot(),
-            takers: self.takers(),
             workers: self.table.clone(),
             worker_grace: self.workers_known.then(|| self.worker_grace()),
         };
         self.published.send_replace(Arc::new(state));
-    }
-
-    fn takers(&self) -> usize {
-        let mut others = self.masters.slot_members();
-        others.retain(|member| member.address != *self.parts.own_address);
-        SlotTable::of(&others).addresses().len()
     }
 
     /// The slot, once it has rested long enough for Java peers (which punish the loser of a claim race).

@@ -3,7 +3,7 @@
 //! A trigger writes an instance and a command and answers with the id; any master may pick the command up. So does a repetition or a recovery, for an instance that is there. Pause and stop go to the instance in memory and are
 //! answered once they are queued.
 
-use super::{Desk, NOT_REGISTERED, Reception, STOPPING};
+use super::{Desk, NOT_REGISTERED, Reception};
 use crate::intake::Look;
 use crate::workflow::Deliver;
 use orca_engine::codes::{FailureStrategy, Flag, Priority, TaskDependType, WarningType};
@@ -209,9 +209,6 @@ fn look_at_commands(reception: &Reception) {
 fn deliver(reception: &Reception, workflow_instance_id: Option<i32>, event: Event) -> Result<(), String> {
     let id = workflow_instance_id.unwrap_or_default();
     let desk = reception.desk().ok_or_else(|| NOT_REGISTERED.to_owned())?;
-    if desk.term.leaving.has_begun() {
-        return Err(STOPPING.to_owned());
-    }
     let workflow = desk.term.directory.actor(id).filter(actix::Addr::connected);
     let workflow = workflow.ok_or_else(|| format!("Cannot find the WorkflowExecuteRunnable: {id}"))?;
     workflow.do_send(Deliver(vec![event]));

@@ -18,6 +18,7 @@ use orca_rpc::dto::{
     TaskExecutorPauseResponse,
 };
 use orca_rpc::methods::logic;
+use orca_task_log::LogDirectory;
 use std::sync::{Arc, RwLock};
 
 /// What the handlers need of the current term.
@@ -54,14 +55,12 @@ impl Reception {
 /// What a caller is told while no term is running.
 const NOT_REGISTERED: &str = "this master is not registered at the moment; try another one";
 
-/// What a caller is told about a workflow instance while this master hands its own over.
-const STOPPING: &str = "this master is stopping and hands its workflow instances over; ask again in a moment";
-
 /// All 26 methods of a master.
-pub(crate) fn router(reception: &Reception) -> Router {
+pub(crate) fn router(reception: &Reception, logs: &LogDirectory) -> Router {
     let router = control::routes(Router::new(), reception);
     let router = events::routes(router, reception);
-    logic_task_routes(queries::routes(router, reception))
+    let router = orca_task_log::routes(queries::routes(router, reception), logs);
+    logic_task_routes(router)
 }
 
 /// Java masters send logic tasks to themselves; nobody sends them here. They are answered politely, as for an executor that has none.
@@ -99,7 +98,9 @@ mod tests {
 
     #[test]
     fn every_method_of_a_master_is_served() {
-        let router = router(&Reception::default());
+        let folder = tempfile::tempdir().unwrap();
+        let logs = LogDirectory::open(folder.path()).unwrap();
+        let router = router(&Reception::default(), &logs);
         let missing: Vec<_> = methods::served_by_master()
             .filter(|method| !router.serves_identifier(method.identifier))
             .map(|method| method.name)

@@ -3,19 +3,16 @@
 use super::{NOT_REGISTERED, Reception};
 use crate::cluster::RefreshWorkerGroups;
 use crate::directory::Card;
+use crate::logic::Listed;
 use chrono_tz::Tz;
 use orca_rpc::dto::{
-    LogResponseStatus, TaskExecutorQueryResponse, TaskInstanceLogFileDownloadResponse,
-    TaskInstanceLogPageQueryResponse, WorkflowExecutorDto, WorkflowExecutorQueryResponse,
+    TaskExecutorDto, TaskExecutorQueryResponse, WorkflowExecutorDto, WorkflowExecutorQueryResponse,
 };
 use orca_rpc::{Declined, Router, WireDate, methods};
 use std::sync::Arc;
 
-/// Logs of physical tasks lie on their workers; this master runs none itself.
-const NO_LOGS: &str = "this master keeps no task logs; ask the worker that ran the task";
-
 pub(super) fn routes(router: Router, reception: &Reception) -> Router {
-    let (refresh, workflows) = (reception.clone(), reception.clone());
+    let (refresh, workflows, tasks) = (reception.clone(), reception.clone(), reception.clone());
     router
         .on::<methods::RefreshWorkerGroup, _>(move |()| {
             let desk = refresh.desk();
@@ -45,28 +42,33 @@ pub(super) fn routes(router: Router, reception: &Reception) -> Router {
                 })
             }
         })
-        .on::<methods::QueryTaskInstances, _>(|_| async {
-            Ok(TaskExecutorQueryResponse {
-                success: true,
-                message: None,
-                task_executors: Some(Vec::new()),
-            })
+        .on::<methods::QueryTaskInstances, _>(move |_| {
+            let desk = tasks.desk();
+            async move {
+                let running = desk.map_or_else(Vec::new, |desk| {
+                    let zone = desk.term.settings.zone;
+                    let tasks = desk.term.logic.list();
+                    tasks.into_iter().map(|task| listed(task, zone)).collect()
+                });
+                Ok(TaskExecutorQueryResponse {
+                    success: true,
+                    message: None,
+                    task_executors: Some(running),
+                })
+            }
         })
-        .on::<methods::PageQueryTaskInstanceLog, _>(|_| async {
-            Ok(TaskInstanceLogPageQueryResponse {
-                log_content: None,
-                code: Some(LogResponseStatus::Error),
-                message: Some(NO_LOGS.to_owned()),
-            })
-        })
-        .on::<methods::GetTaskInstanceWholeLogFileBytes, _>(|_| async {
-            Ok(TaskInstanceLogFileDownloadResponse {
-                log_bytes: None,
-                code: Some(LogResponseStatus::Error),
-                message: Some(NO_LOGS.to_owned()),
-            })
-        })
-        .on::<methods::RemoveTaskInstanceLog, _>(|_| async { Ok(()) })
+}
+
+fn listed(task: Listed, zone: Tz) -> TaskExecutorDto {
+    TaskExecutorDto {
+        id: task.task_instance_id,
+        name: Some(task.task_name),
+        task_type: Some(task.task_type),
+        project_code: task.project_code,
+        workflow_instance_id: task.workflow_instance_id,
+        workflow_instance_name: Some(task.workflow_instance_name),
+        start_time: WireDate::from_millis(task.start_time, zone),
+    }
 }
 
 fn shown(card: &Arc<Card>, zone: Tz) -> WorkflowExecutorDto {

@@ -63,7 +63,6 @@ impl WorkflowActor {
         host: String,
         actor: &mut Context<Self>,
     ) {
-        self.dispatches_open += 1;
         self.with_inputs(node, actor, move |this, inputs, actor| {
             let built = inputs
                 .map_err(|error| error.to_string())
@@ -72,6 +71,9 @@ impl WorkflowActor {
                 .ok()
                 .filter(|built| built.task_instance_id == task_instance_id)
             {
+                Some(built) if this.machine.logic_type(node).is_some() => {
+                    this.start_inside(node, built, host, actor);
+                }
                 Some(built) => this.call_dispatch(built, host, actor),
                 // Nothing was sent, so the attempt goes back; if its context is bad now, it fails there.
                 None => {
@@ -138,13 +140,16 @@ impl WorkflowActor {
     }
 
     fn enqueue(
-        &self,
+        &mut self,
         node: NodeId,
         built: &ExecutionContext,
         not_before: Millis,
         failures: u32,
         actor: &mut Context<Self>,
     ) {
+        if self.machine.logic_type(node).is_some() {
+            return self.choose_this_master(built.task_instance_id, not_before, actor);
+        }
         let Some(task) = self.machine.task(node) else {
             return;
         };

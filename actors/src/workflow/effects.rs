@@ -23,6 +23,9 @@ impl WorkflowActor {
                 task_instance_id,
                 worker_group,
             } => {
+                if self.logic_type_of(task_instance_id).is_some() {
+                    return self.cancel_inside(task_instance_id, actor);
+                }
                 self.term
                     .dispatch
                     .cancel(&worker_group, Cancel { task_instance_id });
@@ -37,11 +40,17 @@ impl WorkflowActor {
             Effect::SendKill {
                 task_instance_id,
                 host,
-            } => self.send_kill(task_instance_id, host, actor),
+            } => match self.logic_type_of(task_instance_id) {
+                Some(_) => self.kill_inside(task_instance_id, host, actor),
+                None => self.send_kill(task_instance_id, host, actor),
+            },
             Effect::SendPause {
                 task_instance_id,
                 host,
-            } => self.send_pause(task_instance_id, host),
+            } => match self.logic_type_of(task_instance_id) {
+                Some(_) => self.pause_inside(task_instance_id),
+                None => self.send_pause(task_instance_id, host),
+            },
             Effect::SendAck {
                 task_instance_id,
                 host,
@@ -56,7 +65,10 @@ impl WorkflowActor {
             Effect::SendProbe {
                 task_instance_id,
                 host,
-            } => self.send_probe(task_instance_id, host, actor),
+            } => match self.logic_type_of(task_instance_id) {
+                Some(_) => self.probe_inside(task_instance_id, host, actor),
+                None => self.send_probe(task_instance_id, host, actor),
+            },
             Effect::ArmTimer { timer, at } => self.arm(timer, at, actor),
             Effect::Note {
                 task_instance_id,
@@ -92,11 +104,10 @@ impl WorkflowActor {
     }
 
     fn send_ack(&self, task_instance_id: i32, host: String, event_type: ExecutorEventType) {
-        let (term, open) = (self.term.clone(), self.term.leaving.open_ack());
-        self.term.io.spawn(async move {
-            term.calls.ack(&host, task_instance_id, event_type).await;
-            drop(open);
-        });
+        let term = self.term.clone();
+        self.term
+            .io
+            .spawn(async move { term.calls.ack(&host, task_instance_id, event_type).await });
     }
 
     fn send_take_over(&self, task_instance_id: i32, host: String, actor: &mut Context<Self>) {

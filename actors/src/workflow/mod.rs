@@ -6,12 +6,11 @@
 mod chronicle;
 mod dispatching;
 mod effects;
+mod inside;
 mod progress;
-mod settle;
 mod timers;
 
 pub(crate) use chronicle::Chronicle;
-pub(crate) use settle::Settle;
 
 use crate::directory::Card;
 use crate::limits::WORKFLOW_MAILBOX_LEN;
@@ -34,8 +33,6 @@ pub(crate) enum End {
     NotOwner,
     /// A decision panicked or a write can never succeed: kept aside, with the reason, for an operator.
     Quarantined(String),
-    /// A planned stop: another master goes on from the rows.
-    HandedOver,
 }
 
 pub(crate) struct WorkflowActor {
@@ -52,13 +49,11 @@ pub(crate) struct WorkflowActor {
     commit_failures: u32,
     timers: Timers,
     first_built: BTreeMap<NodeId, FirstBuilt>,
+    /// Attempts of logic tasks that wait for their time.
+    inside: inside::Waits,
     /// While tasks that came by a failover are open.
     chronicle: Option<Chronicle>,
     end: Option<End>,
-    /// A planned stop: only what was begun is brought to its end.
-    settling: bool,
-    /// Dispatch calls that are out, or on their way out.
-    dispatches_open: usize,
 }
 
 impl WorkflowActor {
@@ -81,10 +76,9 @@ impl WorkflowActor {
             commit_failures: 0,
             timers: Timers::default(),
             first_built: BTreeMap::new(),
+            inside: inside::Waits::new(),
             chronicle: None,
             end: None,
-            settling: false,
-            dispatches_open: 0,
         }
     }
 
@@ -113,6 +107,7 @@ impl Actor for WorkflowActor {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         let end = self.end.take().unwrap_or(End::NotOwner);
+        self.term.logic.abandon(&self.fence);
         self.node.do_send(Ended {
             card: self.card.clone(),
             end,
@@ -130,10 +125,8 @@ impl Handler<Deliver> for WorkflowActor {
     type Result = ();
 
     fn handle(&mut self, Deliver(events): Deliver, context: &mut Self::Context) {
-        self.count_answers(&events);
         self.waiting.extend(events);
         self.progress(context);
-        self.settle(context);
     }
 }
 

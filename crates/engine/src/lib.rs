@@ -17,6 +17,7 @@ pub mod fence;
 pub mod graph;
 pub mod invariants;
 pub mod limits;
+pub mod logic;
 pub mod model;
 pub mod params;
 pub mod slots;

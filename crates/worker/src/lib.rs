@@ -9,7 +9,6 @@ mod error;
 pub mod events;
 pub mod executors;
 pub mod limits;
-pub mod log_service;
 pub mod membership;
 pub mod operator;
 pub mod process;

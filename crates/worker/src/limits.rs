@@ -15,15 +15,6 @@ pub const KILL_ROUND_PAUSE: Duration = Duration::from_millis(25);
 /// How long the output of a killed task may stay open before it is abandoned: nothing that holds it can be killed.
 pub const OUTPUT_DRAIN_AFTER_KILL: Duration = Duration::from_secs(5);
 
-/// One read of a task's output; also the most that waits in memory between the pipe and the log file.
-pub const OUTPUT_CHUNK_LEN: usize = 64 * 1024;
-
-/// A line longer than this is cut into several: a task may print without ever ending its line.
-pub const OUTPUT_LINE_LEN_MAX: usize = 1024 * 1024;
-
-/// Bytes of one task's log file. A task in a printing loop must not fill the disk of every other task.
-pub const TASK_LOG_LEN_MAX: u64 = 1024 * 1024 * 1024;
-
 /// Script text after substitution: what a parameter could blow up without bound.
 pub const SCRIPT_LEN_MAX: usize = 16 * 1024 * 1024;
 
@@ -46,17 +37,6 @@ pub const GUARD_END_WAIT: Duration = Duration::from_secs(6);
 
 /// One read of `/proc/<pid>/environ`. The kernel bounds an environment by a quarter of the stack limit, 2 MiB.
 pub const ENVIRONMENT_LEN_MAX: u64 = 4 * 1024 * 1024;
-
-/// Lines of one page of a task log, whatever the caller asks for. The 65 535 byte rule ends a page much earlier.
-pub const LOG_PAGE_LINES_MAX: usize = 1_000_000;
-
-/// Bytes of one page of a task log (`LogUtils.rollViewLogLines`).
-pub const LOG_PAGE_LEN_MAX: usize = 65_535;
-
-/// A whole log file travels in one frame, so it has to fit into memory several times. Larger files are answered
-/// with an error that says so; they can still be read by pages.
-pub const LOG_DOWNLOAD_LEN_MAX: u64 = 256 * 1024 * 1024;
-
 /// How long an orderly stop waits for open answers before it closes the connections.
 pub const SERVER_DRAIN: Duration = Duration::from_secs(2);
 

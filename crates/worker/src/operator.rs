@@ -1,24 +1,21 @@
 //! The calls a worker answers, as functions from message to message (`IPhysicalTaskExecutorOperator`,
-//! `ITaskExecutorQueryClient`, `ILogService`).
+//! `ITaskExecutorQueryClient`).
 //!
 //! Guarantees: every answer is one a Java worker could give, with the texts of a Java worker where masters or people may
 //! look for them. Refuses to know: connections.
 
 use crate::executors::{Admitted, Dispatch, Executors, Listed};
-use crate::log_service::{LogDirectory, LogError};
 use crate::task::execute::Job;
-use crate::task::log::LogName;
 use chrono_tz::Tz;
 use orca_engine::time::{Millis, Tick};
 use orca_rpc::date::WireDate;
 use orca_rpc::dto::{
-    LogBytes, LogResponseStatus, TaskExecutionContext, TaskExecutorDispatchResponse, TaskExecutorDto,
-    TaskExecutorKillRequest, TaskExecutorKillResponse, TaskExecutorLifecycleEventAck,
-    TaskExecutorPauseRequest, TaskExecutorPauseResponse, TaskExecutorQueryResponse,
-    TaskExecutorReassignMasterRequest, TaskExecutorReassignMasterResponse,
-    TaskInstanceLogFileDownloadRequest, TaskInstanceLogFileDownloadResponse, TaskInstanceLogPageQueryRequest,
-    TaskInstanceLogPageQueryResponse,
+    TaskExecutionContext, TaskExecutorDispatchResponse, TaskExecutorDto, TaskExecutorKillRequest,
+    TaskExecutorKillResponse, TaskExecutorLifecycleEventAck, TaskExecutorPauseRequest,
+    TaskExecutorPauseResponse, TaskExecutorQueryResponse, TaskExecutorReassignMasterRequest,
+    TaskExecutorReassignMasterResponse,
 };
+use orca_task_log::LogName;
 
 /// An accepted dispatch: what to run, and what holds it.
 pub struct Accepted {
@@ -159,40 +156,4 @@ pub fn query(executors: &Executors, zone: Tz) -> TaskExecutorQueryResponse {
 fn not_found(found: bool, task_instance_id: Option<i32>) -> Option<String> {
     let id = task_instance_id.map_or_else(|| "null".to_owned(), |id| id.to_string());
     (!found).then(|| format!("TaskExecutorNotFoundException: Cannot find the TaskExecutor(id={id})"))
-}
-
-/// Reads files: not for an asynchronous thread.
-#[must_use]
-pub fn log_page(
-    logs: &LogDirectory,
-    request: &TaskInstanceLogPageQueryRequest,
-) -> TaskInstanceLogPageQueryResponse {
-    let path = request.task_instance_log_absolute_path.as_deref();
-    let (log_content, code, message) = answer(logs.page(path, request.skip_line_num, request.limit));
-    TaskInstanceLogPageQueryResponse {
-        log_content,
-        code,
-        message,
-    }
-}
-
-/// Reads files: not for an asynchronous thread.
-#[must_use]
-pub fn log_file(
-    logs: &LogDirectory,
-    request: &TaskInstanceLogFileDownloadRequest,
-) -> TaskInstanceLogFileDownloadResponse {
-    let (bytes, code, message) = answer(logs.whole(request.task_instance_log_absolute_path.as_deref()));
-    TaskInstanceLogFileDownloadResponse {
-        log_bytes: bytes.map(LogBytes),
-        code,
-        message,
-    }
-}
-
-fn answer<T>(result: Result<T, LogError>) -> (Option<T>, Option<LogResponseStatus>, Option<String>) {
-    match result {
-        Ok(content) => (Some(content), Some(LogResponseStatus::Success), None),
-        Err(error) => (None, Some(LogResponseStatus::Error), Some(error.to_string())),
-    }
 }

@@ -5,13 +5,10 @@ use crate::operator;
 use crate::reporter::tick;
 use crate::service::Core;
 use orca_rpc::dto::TaskExecutorDispatchRequest;
+use orca_rpc::methods::QueryTaskInstances;
 use orca_rpc::methods::worker::{
     AckLifecycleEvent, DispatchTask, KillTask, PauseTask, ReassignWorkflowInstanceHost,
 };
-use orca_rpc::methods::{
-    GetTaskInstanceWholeLogFileBytes, PageQueryTaskInstanceLog, QueryTaskInstances, RemoveTaskInstanceLog,
-};
-use orca_rpc::server::Declined;
 use orca_rpc::{Router, Server, ServerSettings};
 use std::future::ready;
 use std::io;
@@ -38,7 +35,7 @@ pub(crate) async fn bind(host: &str, port: u16, router: Router) -> Result<Server
 
 /// Everything a worker serves.
 pub(crate) fn router(core: &Arc<Core>) -> Router {
-    log_routers(operator_routes(Router::new(), core), core)
+    orca_task_log::routes(operator_routes(Router::new(), core), core.logs())
 }
 
 fn operator_routes(router: Router, core: &Arc<Core>) -> Router {
@@ -59,27 +56,4 @@ fn operator_routes(router: Router, core: &Arc<Core>) -> Router {
             ready(Ok(()))
         })
         .on::<QueryTaskInstances, _>(move |_| ready(Ok(operator::query(query.executors(), query.zone()))))
-}
-
-/// Files are read on the blocking pool.
-fn log_routers(router: Router, core: &Arc<Core>) -> Router {
-    let (page, file, remove) = (core.logs().clone(), core.logs().clone(), core.logs().clone());
-    router
-        .on::<PageQueryTaskInstanceLog, _>(move |request| {
-            let logs = page.clone();
-            blocking(move || operator::log_page(&logs, &request))
-        })
-        .on::<GetTaskInstanceWholeLogFileBytes, _>(move |request| {
-            let logs = file.clone();
-            blocking(move || operator::log_file(&logs, &request))
-        })
-        .on::<RemoveTaskInstanceLog, _>(move |path: String| {
-            let logs = remove.clone();
-            blocking(move || logs.remove(Some(&path)))
-        })
-}
-
-async fn blocking<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T, Declined> {
-    let read = tokio::task::spawn_blocking(read).await;
-    read.map_err(|error| Declined::failed(format!("the log service has failed: {error}")))
 }

@@ -4,12 +4,12 @@ use super::Error;
 use orca_engine::codes::Flag;
 use orca_engine::model::Property;
 use orca_rpc::dto::{
-    TaskExecutorQueryRequest, WorkflowExecutorQueryRequest, WorkflowInstancePauseRequest,
-    WorkflowInstanceRecoverFailureTasksRequest, WorkflowInstanceRecoverSuspendTasksRequest,
-    WorkflowInstanceRepeatRunningRequest, WorkflowInstanceStopRequest, WorkflowManualTriggerRequest,
+    WorkflowExecutorQueryRequest, WorkflowInstancePauseRequest, WorkflowInstanceRecoverFailureTasksRequest,
+    WorkflowInstanceRecoverSuspendTasksRequest, WorkflowInstanceRepeatRunningRequest,
+    WorkflowInstanceStopRequest, WorkflowManualTriggerRequest,
 };
 use orca_rpc::methods::{
-    ManualTriggerWorkflow, Method, PauseWorkflowInstance, QueryTaskInstances, QueryWorkflowExecutors,
+    ManualTriggerWorkflow, Method, PauseWorkflowInstance, QueryWorkflowExecutors,
     RepeatTriggerWorkflowInstance, StopWorkflowInstance, TriggerFromFailureTasks, TriggerFromSuspendTasks,
 };
 use orca_rpc::{Client, ClientSettings, Outcome};
@@ -193,20 +193,6 @@ impl MasterRpc {
             .collect())
     }
 
-    /// Ids of the attempts that a worker holds: those that run, and those whose end nobody has acknowledged.
-    ///
-    /// # Errors
-    /// When the worker does not answer.
-    pub fn held_by_worker(&self, worker: &str) -> Result<Vec<i32>, Error> {
-        let answer = self.call::<QueryTaskInstances>(worker, &TaskExecutorQueryRequest {})?;
-        Ok(answer
-            .task_executors
-            .unwrap_or_default()
-            .iter()
-            .map(|one| one.id)
-            .collect())
-    }
-
     /// Whether the master has entered the cluster: then it knows that there is no definition 0.
     #[must_use]
     pub fn is_registered(&self, master: &str) -> bool {
@@ -216,7 +202,11 @@ impl MasterRpc {
         }
     }
 
-    fn call<M: Method>(&self, address: &str, request: &M::Request) -> Result<M::Response, Error> {
+    /// Any call.
+    ///
+    /// # Errors
+    /// When the master does not answer.
+    pub fn call<M: Method>(&self, address: &str, request: &M::Request) -> Result<M::Response, Error> {
         accepted(self.runtime.block_on(self.client.call::<M>(address, request)))
     }
 }

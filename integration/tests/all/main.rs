@@ -5,9 +5,8 @@
 
 mod again;
 mod failover;
-mod held;
+mod logic;
 mod path;
-mod stop;
 mod support;
 mod tidy;
 mod timeline;

@@ -14,9 +14,11 @@ section! {
         /// The zone of the times in rows and messages, like `Asia/Shanghai`: the one the Java peers run in. Without it: `-Duser.timezone` in
         /// `JAVA_OPTS`, else `spring.jackson.time-zone`, else UTC.
         "time-zone" => time_zone: Option<String> = None;
+        /// Folder for the logs of tasks that run inside the master. Without it: `logs` below `orca.data-directory`.
+        "log-directory" => log_directory: Option<PathBuf> = None;
         /// What is logged: a level, or `target=level` pairs separated by commas. Also `RUST_LOG`.
         "log.filter" => log_filter: String = "info".to_owned();
-        /// The task type `LogicFakeTask`, a plug-in for tests that runs inside the master. Not built yet: without effect.
+        /// The task type `LogicFakeTask`, a plug-in for tests that runs a shell script inside the master.
         "fake-task.enabled" => fake_task_enabled: bool = false;
         /// A process beside each master that removes the master's registry nodes the moment the master is gone, so that a crash is noticed in
         /// milliseconds at any session time-out. With ZooKeeper only; the embedded registry notices by itself.

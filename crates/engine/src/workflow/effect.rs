@@ -8,7 +8,7 @@ use crate::time::Millis;
 pub enum Effect {
     /// Build the execution context of the node's current attempt and queue it at the dispatcher of its worker group.
     /// Not to be dispatched before `not_before`. The shell answers with `WorkerChosen`, `ContextFailed` or
-    /// `DispatchTimedOut`.
+    /// `DispatchTimedOut`. A logic task needs no worker: this master is chosen as soon as the context is built.
     QueueDispatch {
         node: NodeId,
         not_before: Millis,

@@ -6,6 +6,7 @@ use crate::codes::WorkflowState;
 use crate::command_param::{CommandParam, ParamError};
 use crate::dispatch_queue::Urgency;
 use crate::graph::{ExecutionGraph, GraphError, StaticGraph};
+use crate::logic::LogicType;
 use crate::model::{DefinitionSnapshot, TaskDefinition, TaskInstance, WorkflowInstance};
 use crate::time::Millis;
 use std::collections::{BTreeMap, BTreeSet};
@@ -177,6 +178,12 @@ impl WorkflowMachine {
     #[must_use]
     pub fn task_definition(&self, node: NodeId) -> &TaskDefinition {
         &self.definition.tasks[self.graph.task_index(node)]
+    }
+
+    /// `None`: a task for workers.
+    #[must_use]
+    pub fn logic_type(&self, node: NodeId) -> Option<LogicType> {
+        LogicType::of(&self.task_definition(node).task_type)
     }
 
     #[must_use]

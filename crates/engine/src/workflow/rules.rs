@@ -23,6 +23,8 @@ pub struct Rules {
     pub kill_tries_max: u32,
     /// Ask the address of a lost worker for its attempts before they are started anew.
     pub take_over_on_worker_loss: bool,
+    /// Run tasks of type `LogicFakeTask`, the plug-in for tests.
+    pub fake_task_enabled: bool,
 }
 
 impl Rules {
@@ -38,6 +40,7 @@ impl Rules {
             kill_interval_ms: 10_000,
             kill_tries_max: 60,
             take_over_on_worker_loss: true,
+            fake_task_enabled: false,
         }
     }
 }

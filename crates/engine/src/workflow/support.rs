@@ -1,37 +1,32 @@
-//! What this version cannot run yet, in one place: tasks that the master itself would execute, and tasks that need a slot of
+//! What cannot be run, in one place: task types that are not built yet or are switched off, and tasks that need a slot of
 //! a task group. Such a task fails with the reason; it never runs in a way nobody asked for.
 
-use super::{Draft, NodeId};
+use super::{Draft, NodeId, Rules};
+use crate::logic::LogicType;
 use crate::model::TaskDefinition;
 use serde_json::Value;
 
-/// Executed inside a master (`ILogicTask`), never sent to a worker.
-const LOGIC_TYPES: &[&str] = &[
-    "SUB_WORKFLOW",
-    "DEPENDENT",
-    "CONDITIONS",
-    "SWITCH",
-    "LogicFakeTask",
-];
-const CONDITIONS: &str = "CONDITIONS";
-const SWITCH: &str = "SWITCH";
-
-pub(super) fn is_logic(task_type: &str) -> bool {
-    LOGIC_TYPES.contains(&task_type)
-}
-
 /// A task that decides, from the results before it, which tasks follow: it lets a failed predecessor pass.
 pub(super) fn is_condition(task: &TaskDefinition) -> bool {
-    task.task_type == CONDITIONS
+    LogicType::of(&task.task_type) == Some(LogicType::Conditions)
 }
 
-/// Why this version cannot run the task.
-pub(super) fn unsupported(task: &TaskDefinition) -> Option<String> {
-    if is_logic(&task.task_type) {
-        return Some(format!(
-            "task type {} is not supported by this version",
-            task.task_type
-        ));
+/// Why the task cannot be run.
+pub(super) fn unsupported(task: &TaskDefinition, rules: &Rules) -> Option<String> {
+    match LogicType::of(&task.task_type) {
+        Some(LogicType::Fake) if !rules.fake_task_enabled => {
+            return Some(
+                "task type LogicFakeTask is for tests and switched off; orca.fake-task.enabled=true switches it on"
+                    .to_owned(),
+            );
+        }
+        Some(LogicType::SubWorkflow | LogicType::Dependent | LogicType::Conditions | LogicType::Switch) => {
+            return Some(format!(
+                "task type {} is not supported by this version",
+                task.task_type
+            ));
+        }
+        Some(LogicType::Fake) | None => {}
     }
     if task.task_group_id > 0 {
         return Some(format!(
@@ -46,17 +41,20 @@ impl Draft<'_> {
     /// Nodes that the branch chosen by a finished CONDITIONS or SWITCH task leaves out (`SuccessorFlowAdjuster`). Such a
     /// row comes from another master; codes outside this run are left alone.
     pub(super) fn left_out_by(&mut self, node: NodeId) -> Vec<NodeId> {
-        let task_type = self.definition(node).task_type.as_str();
-        if !matches!(task_type, CONDITIONS | SWITCH) {
-            return Vec::new();
-        }
+        let conditions = match LogicType::of(&self.definition(node).task_type) {
+            Some(LogicType::Conditions) => true,
+            Some(LogicType::Switch) => false,
+            Some(LogicType::SubWorkflow | LogicType::Dependent | LogicType::Fake) | None => {
+                return Vec::new();
+            }
+        };
         let text = self
             .node(node)
             .task()
             .and_then(|row| row.task_params.clone())
             .unwrap_or_else(|| "".into());
         let params: Value = serde_json::from_str(&text).unwrap_or_default();
-        let left_out = if task_type == CONDITIONS {
+        let left_out = if conditions {
             condition_left_out(&params)
         } else {
             switch_left_out(&params)

@@ -3,7 +3,6 @@
 mod census;
 pub mod group;
 pub mod guard;
-pub mod output;
 pub mod token;
 
 pub use census::kill_leftovers;

@@ -4,7 +4,6 @@
 //! left when that event is made. Refuses to know: who listens to the events and which master owns the task.
 
 use super::Stop;
-use super::log::{Level, LogName, TaskLog};
 use super::outcome::{Outcome, Stopped, exit_code, outcome};
 use super::parameters::ScriptParameters;
 use super::script::{Language, Script};
@@ -12,7 +11,6 @@ use crate::events::TaskEvent;
 use crate::limits;
 use crate::process::group::{Launch, ProcessGroup};
 use crate::process::guard::GuardHandle;
-use crate::process::output::LineSplitter;
 use crate::process::token::WorkerToken;
 use crate::settings::TaskSettings;
 use chrono::Utc;
@@ -20,6 +18,7 @@ use orca_engine::model::Property;
 use orca_engine::params::output::OutputParser;
 use orca_engine::time::Millis;
 use orca_engine::zone::Zone;
+use orca_task_log::{Level, LineSplitter, LogName, TaskLog};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -316,7 +315,7 @@ async fn timed_out(seconds: i32) {
 async fn pump(mut output: pipe::Receiver, log: &TaskLog, values: &mut OutputParser) {
     let mut splitter = LineSplitter::default();
     let mut batch = log.batch();
-    let mut chunk = vec![0; limits::OUTPUT_CHUNK_LEN];
+    let mut chunk = vec![0; orca_task_log::limits::OUTPUT_CHUNK_LEN];
     loop {
         let len = match output.read(&mut chunk).await {
             Ok(0) => break,

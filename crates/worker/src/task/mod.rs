@@ -1,7 +1,6 @@
 //! One attempt of one task, from its context to its end.
 
 pub mod execute;
-pub mod log;
 pub mod outcome;
 pub mod parameters;
 pub mod script;

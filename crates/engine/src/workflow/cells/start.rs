@@ -2,6 +2,7 @@
 
 use super::{Cell, Verdict};
 use crate::codes::{TaskState, WorkflowState};
+use crate::logic::LogicType;
 use crate::time::{MILLIS_PER_MINUTE, Millis};
 use crate::workflow::node::Chain;
 use crate::workflow::{Draft, Effect, NodeId, Refusal, Stage, TaskChange, Timer, rows, support};
@@ -82,7 +83,7 @@ impl Draft<'_> {
         if self.state() == WorkflowState::ReadyPause {
             return self.close_paused(node);
         }
-        if let Some(reason) = support::unsupported(self.definition(node)) {
+        if let Some(reason) = support::unsupported(self.definition(node), &self.base.rules) {
             return self.fail_for_good(node, self.now, &reason);
         }
         self.arm_task_timers(node);
@@ -117,7 +118,7 @@ impl Draft<'_> {
         let kill = self.state() == WorkflowState::ReadyStop;
         self.node_mut(node).attempt.kill_wanted |= kill;
         match self.host(node) {
-            Some(host) if !support::is_logic(&self.row(node).task_type) => {
+            Some(host) if LogicType::of(&self.row(node).task_type).is_none() => {
                 self.arm_task_timers(node);
                 let task_instance_id = self.id(node);
                 self.effect(Effect::SendTakeOver {

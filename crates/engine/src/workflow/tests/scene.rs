@@ -23,6 +23,7 @@ pub(super) fn build(lines: &[&str]) -> WorkflowMachine {
     for (key, value) in pairs(lines[0]) {
         match key {
             "system" => rules.task_runtime_max_ms = Some(value.parse::<i64>().unwrap() * 60_000),
+            "fake" => rules.fake_task_enabled = value == "on",
             "take_over" => rules.take_over_on_worker_loss = value == "yes",
             "serial" => execution_type = ExecutionType::SerialWait,
             _ => set_instance(&mut instance, key, value),

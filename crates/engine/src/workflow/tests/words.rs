@@ -22,6 +22,14 @@ impl<'a> Words<'a> {
 
     pub(super) fn event(&self) -> Event {
         let before = self.now.plus(1);
+        if self.words[0] == "inside" {
+            let words = Self {
+                machine: self.machine,
+                words: self.words[1..].to_vec(),
+                now: self.now,
+            };
+            return kit::report(words.id(1), "", words.report());
+        }
         match self.words[0] {
             "started" => Event::Started,
             "pause" => Event::PauseRequested,

@@ -80,7 +80,7 @@ impl TaskLog {
         })
     }
 
-    /// One line of the worker itself.
+    /// One line of the server itself.
     pub async fn line(&self, level: Level, message: &str) {
         let mut batch = LineBatch::new(self.zone);
         batch.push(level, message);
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_path_follows_the_first_submission_in_the_zone_of_the_worker() {
+    fn the_path_follows_the_first_submission_in_the_zone_of_the_server() {
         // 2026-11-24 23:30:00 UTC is the 25th in Shanghai.
         let name = LogName {
             first_submit_time: Millis(1_795_563_000_000),

@@ -5,7 +5,7 @@
 //! belongs to.
 
 use crate::limits;
-use crate::process::output::LineSplitter;
+use crate::lines::LineSplitter;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -21,7 +21,7 @@ pub enum LogError {
     NegativeNumber(i32),
     #[error("RuntimeException: The file path: {0} not exists")]
     Missing(String),
-    #[error("RuntimeException: The file path: {0} is not in the log directory of this worker")]
+    #[error("RuntimeException: The file path: {0} is not in the log directory of this server")]
     Outside(String),
     #[error(
         "RuntimeException: The file path: {path} has {len} bytes, more than the {most} of a download; read it by pages"

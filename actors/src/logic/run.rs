@@ -1,0 +1,134 @@
+//! One attempt from its start to its last report.
+
+use super::desk::{Desk, report};
+use super::fake::Fake;
+use super::{Asked, Attempt, Ending};
+use crate::term::Term;
+use futures::FutureExt;
+use orca_engine::logic::LogicType;
+use orca_engine::model::ExecutionContext;
+use orca_engine::workflow::ExecutorEventKind;
+use orca_task_log::{Level, LogName, TaskLog};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What is run.
+pub(crate) enum LogicTask {
+    Fake(Fake),
+}
+
+impl LogicTask {
+    /// The executor of a type; the machine starts no other.
+    pub(crate) fn of(logic_type: LogicType) -> Option<Self> {
+        match logic_type {
+            LogicType::Fake => Some(Self::Fake(Fake)),
+            LogicType::SubWorkflow | LogicType::Dependent | LogicType::Conditions | LogicType::Switch => None,
+        }
+    }
+
+    pub(crate) const fn logic_type(&self) -> LogicType {
+        match self {
+            Self::Fake(_) => LogicType::Fake,
+        }
+    }
+
+    async fn run(self, desk: &mut Desk) -> Ending {
+        match self {
+            Self::Fake(fake) => fake.run(desk).await,
+        }
+    }
+}
+
+/// Ends without a report when the right to act is gone: what is dropped here takes its processes with it.
+pub(super) async fn run(term: &Arc<Term>, attempt: Attempt, asked: watch::Receiver<Asked>) {
+    let (mut abandoned, lease) = (asked.clone(), term.lease.clone());
+    tokio::select! {
+        biased;
+        () = lease.lost() => {}
+        _ = abandoned.wait_for(|asked| *asked == Asked::Abandon) => {}
+        () = to_the_end(term, attempt, asked) => {}
+    }
+}
+
+async fn to_the_end(term: &Arc<Term>, attempt: Attempt, asked: watch::Receiver<Asked>) {
+    let Attempt {
+        context,
+        workflow,
+        task,
+        ..
+    } = attempt;
+    let id = context.task_instance_id;
+    let path = log_name(&context).path(&term.settings.logic.log_directory, term.settings.zone);
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let log = match TaskLog::open(&path, term.settings.zone).await {
+        Ok(log) => log,
+        Err(error) => {
+            log::error!(task_instance_id = id; "cannot open the task log {}: {error}", path.display());
+            return report(&workflow, id, ExecutorEventKind::Failed { end_time: term.now() });
+        }
+    };
+    let running = ExecutorEventKind::Running {
+        start_time: term.now(),
+        log_path: Some(path.to_string_lossy().into_owned()),
+    };
+    report(&workflow, id, running);
+    let mut desk = Desk::new(term.clone(), context, log, asked, workflow);
+    let ending = match AssertUnwindSafe(begin(task, &mut desk)).catch_unwind().await {
+        Ok(ending) => ending,
+        Err(_) => Ending::Failed("the code that runs it has panicked".to_owned()),
+    };
+    end(&desk, ending).await;
+}
+
+async fn begin(task: LogicTask, desk: &mut Desk) -> Ending {
+    let context = &desk.context;
+    desk.say(&format!("Task {} ({})", context.task_name, context.task_type))
+        .await;
+    if context.dry_run {
+        desk.say("This is a dry run: nothing is started").await;
+        return Ending::Succeeded(Vec::new());
+    }
+    task.run(desk).await
+}
+
+async fn end(desk: &Desk, ending: Ending) {
+    let end_time = desk.term.now();
+    let (level, text, kind) = match ending {
+        Ending::Succeeded(var_pool) => (
+            Level::Info,
+            "SUCCESS".to_owned(),
+            ExecutorEventKind::Succeeded { end_time, var_pool },
+        ),
+        Ending::Failed(reason) => {
+            log::info!(task_instance_id = desk.context.task_instance_id; "task {} failed: {reason}", desk.context.task_name);
+            (
+                Level::Error,
+                format!("FAILURE, because {reason}"),
+                ExecutorEventKind::Failed { end_time },
+            )
+        }
+        Ending::Killed => (
+            Level::Warn,
+            "KILL".to_owned(),
+            ExecutorEventKind::Killed { end_time },
+        ),
+        Ending::Paused => (
+            Level::Info,
+            "PAUSE".to_owned(),
+            ExecutorEventKind::Paused { end_time },
+        ),
+    };
+    desk.log.line(level, &format!("The task has ended: {text}")).await;
+    desk.report(kind);
+}
+
+const fn log_name(context: &ExecutionContext) -> LogName {
+    LogName {
+        first_submit_time: context.first_submit_time,
+        workflow_definition_code: context.workflow_definition_code,
+        workflow_definition_version: context.workflow_definition_version,
+        workflow_instance_id: context.workflow_instance_id,
+        task_instance_id: context.task_instance_id,
+    }
+}
