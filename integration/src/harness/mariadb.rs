@@ -1,6 +1,8 @@
 //! A real MariaDB server with an empty database `dolphinscheduler`.
 
 use super::{Deadline, Error, Process, free_port, until};
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, MysqlConnection};
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -57,13 +59,48 @@ impl MariaDb {
 
     #[must_use]
     pub fn jdbc_url(&self) -> String {
-        format!("jdbc:mysql://127.0.0.1:{}/{DATABASE}", self.port)
+        self.jdbc_url_of(DATABASE)
     }
 
     /// The URL that diesel understands.
     #[must_use]
     pub fn diesel_url(&self) -> String {
-        format!("mysql://{USER}:{PASSWORD}@127.0.0.1:{}/{DATABASE}", self.port)
+        self.diesel_url_of(DATABASE)
+    }
+
+    /// The same of another database of this server.
+    #[must_use]
+    pub fn jdbc_url_of(&self, database: &str) -> String {
+        format!("jdbc:mysql://127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The same of another database of this server.
+    #[must_use]
+    pub fn diesel_url_of(&self, database: &str) -> String {
+        format!("mysql://{USER}:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// User and password of every database of this server.
+    #[must_use]
+    pub fn login(&self) -> (&'static str, &'static str) {
+        (USER, PASSWORD)
+    }
+
+    /// Makes one more empty database.
+    ///
+    /// # Errors
+    /// What the server says against it.
+    pub fn create_database(&self, name: &str) -> Result<(), Error> {
+        let create = format!("CREATE DATABASE {name} CHARACTER SET utf8 COLLATE utf8_bin");
+        let failed = |reason: String| Error::Failed {
+            what: create.clone(),
+            reason,
+        };
+        let mut connection =
+            MysqlConnection::establish(&self.diesel_url()).map_err(|error| failed(error.to_string()))?;
+        connection
+            .batch_execute(&create)
+            .map_err(|error| failed(error.to_string()))
     }
 
     #[must_use]

@@ -12,7 +12,7 @@ mod zookeeper;
 
 pub use cluster::{Cluster, ClusterOptions, Stack};
 pub use mariadb::MariaDb;
-pub use orca::{OrcaProcess, orca_binary};
+pub use orca::{OrcaProcess, build_orca_binary, orca_binary};
 pub use ports::free_port;
 pub use process::{Process, Signal};
 pub use rpc::MasterRpc;

@@ -2,7 +2,7 @@
 
 use super::{Deadline, Error, Process, until};
 use std::env;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -36,6 +36,32 @@ pub fn orca_binary() -> Result<PathBuf, Error> {
     })
 }
 
+/// Builds the binary that [`orca_binary`] finds, when this program was itself started by cargo: then what runs is what the checkout says.
+///
+/// # Errors
+/// When it does not compile.
+pub fn build_orca_binary() -> Result<(), Error> {
+    let (Some(cargo), None) = (env::var_os("CARGO"), env::var_os("ORCA_BINARY")) else {
+        return Ok(());
+    };
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--package", "orca", "--bin", "orca"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    let status = command.status().map_err(|source| Error::Start {
+        what: "cargo build".to_owned(),
+        source,
+    })?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::Failed {
+        what: "cargo build --bin orca".to_owned(),
+        reason: status.to_string(),
+    })
+}
+
 /// A running master or worker.
 pub struct OrcaProcess {
     pub process: Process,
@@ -56,6 +82,24 @@ impl OrcaProcess {
         folder: &Path,
     ) -> Result<Self, Error> {
         let mut started = Self::start_without_waiting(name, arguments, variables, port, folder)?;
+        started.wait_until_listening()?;
+        Ok(started)
+    }
+
+    /// The same for a server that listens on another address than 127.0.0.1.
+    ///
+    /// # Errors
+    /// See [`OrcaProcess::start`].
+    pub fn start_at(
+        name: &str,
+        arguments: &[&str],
+        variables: &[(String, String)],
+        host: &str,
+        port: u16,
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let mut started = Self::start_without_waiting(name, arguments, variables, port, folder)?;
+        started.address = format!("{host}:{port}");
         started.wait_until_listening()?;
         Ok(started)
     }
@@ -88,13 +132,17 @@ impl OrcaProcess {
     /// # Errors
     /// When it ends early or does not answer in time.
     pub fn wait_until_listening(&mut self) -> Result<(), Error> {
-        let socket = SocketAddr::from(([127, 0, 0, 1], self.port));
+        let address = self.address.clone();
         let mut early_end = Ok(());
         let what = format!("{} listening on port {}", self.process.name(), self.port);
         let process = &mut self.process;
         let answered = until(&what, Deadline::after_seconds(START_SECONDS), || {
             early_end = process.check_alive();
-            let open = TcpStream::connect_timeout(&socket, Duration::from_secs(1)).is_ok();
+            let sockets = address.to_socket_addrs();
+            let open = sockets
+                .into_iter()
+                .flatten()
+                .any(|socket| TcpStream::connect_timeout(&socket, Duration::from_secs(1)).is_ok());
             (early_end.is_err() || open).then_some(())
         });
         early_end.and(answered)

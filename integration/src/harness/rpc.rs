@@ -202,7 +202,7 @@ impl MasterRpc {
         }
     }
 
-    /// Any call.
+    /// Any method; what the master answers, also when it says no.
     ///
     /// # Errors
     /// When the master does not answer.

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "figures of a run belong into its output")]
 
 mod again;
+mod cases;
 mod failover;
 mod logic;
 mod path;
