@@ -164,6 +164,7 @@ pub(crate) fn master_settings(settings: &Settings) -> Result<MasterSettings, Fai
         java_grace: settings.failover.java_worker_grace,
         task_runtime_max: some(settings.master_load.max_task_instance_runtime),
         stop_timeout: settings.orca.stop_timeout,
+        slot_settle: settings.coordinator.slot_settle,
         rejoin: settings.lease.rejoin,
         workflow_threads: master.workflow_threads.unwrap_or_else(default_workflow_threads),
         ..MasterSettings::new(SocketAddr::from(([0, 0, 0, 0], port)), address)

@@ -68,5 +68,29 @@ pub(crate) const TIMELINE_BATCH_LEN_MAX: usize = 1_000;
 pub(crate) const TIMELINE_PAUSE: Duration = Duration::from_millis(200);
 /// How long a line waits for the record of the move that it belongs to; a move by a Java master has none.
 pub(crate) const TIMELINE_WAIT: Duration = Duration::from_secs(60);
+/// How often the places of attempts that wait for a slot are looked up, in case the message is lost; new ones are looked up at once, after a moment in which
+/// they gather. Attempts of one look: one statement.
+pub(crate) const SLOT_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const SLOT_GATHER: Duration = Duration::from_millis(20);
+pub(crate) const SLOT_LOOK_LEN_MAX: usize = 1_000;
+/// How often the coordinator looks at the queues, and its pause after a look that failed.
+pub(crate) const COORDINATOR_LOOK: Duration = Duration::from_millis(250);
+pub(crate) const COORDINATOR_RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How often the coordinator removes what others have left behind in the queues, as often as the reference looks at all.
+pub(crate) const COORDINATOR_SWEEP: Duration = Duration::from_secs(5);
+/// How long the election's lock is waited for, and how often a master that is not the coordinator makes sure that there is one.
+pub(crate) const ELECTION_LOCK_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const ELECTION_CHECK: Duration = Duration::from_secs(30);
+/// How often an instance that has to give way is asked to stop.
+pub(crate) const SERIAL_STOP_AGAIN: Duration = Duration::from_secs(5);
+/// Age at which finish markers of failovers are removed, and how often: the reference's.
+pub(crate) const MARKER_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+pub(crate) const MARKER_SWEEP: Duration = Duration::from_secs(24 * 3_600);
+/// A pause or stop for an instance that is between two owners, or not yet taken up, waits for its owner so long and so often. The API server gives a call
+/// ten seconds in all.
+pub(crate) const CONTROL_WAIT: Duration = Duration::from_millis(250);
+pub(crate) const CONTROL_WAITS_MAX: u32 = 20;
+/// How long the owner may take to answer a request that is forwarded to it.
+pub(crate) const CONTROL_CALL_WAIT: Duration = Duration::from_secs(4);
 /// How often rows are searched for owners that nobody saw die. An owner has to be missing in two looks.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(60);

@@ -30,6 +30,9 @@ pub struct MasterSettings {
     pub task_runtime_max: Option<Duration>,
     /// How long a planned stop may take to drain what has been accepted.
     pub stop_timeout: Duration,
+    /// How long after its start a master that becomes coordinator keeps the slots of task groups to itself, so that what a cold start brings back competes by
+    /// priority. A coordinator that follows an Orca master does not wait.
+    pub slot_settle: Duration,
     /// After a lost lease: join again as a new incarnation, or end the process.
     pub rejoin: bool,
     /// Threads that run workflow actors.
@@ -102,6 +105,7 @@ impl MasterSettings {
             java_grace: Duration::from_secs(30),
             task_runtime_max: None,
             stop_timeout: Duration::from_secs(3),
+            slot_settle: Duration::from_secs(20),
             rejoin: true,
             workflow_threads: 2,
         }

@@ -12,6 +12,7 @@ use crate::dispatch::Dispatchers;
 use crate::logic::LogicTasks;
 use crate::metrics::Metrics;
 use crate::settings::MasterSettings;
+use crate::slot_watch::SlotWatch;
 use crate::store::{Commits, StorePool};
 use crate::timeline::Timeline;
 use orca_engine::fence::Incarnation;
@@ -19,7 +20,7 @@ use orca_engine::time::Millis;
 use orca_engine::workflow::Rules;
 use orca_registry::{Lease, Registry};
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub(crate) struct Term {
     pub(crate) settings: Arc<MasterSettings>,
@@ -39,6 +40,9 @@ pub(crate) struct Term {
     pub(crate) cluster: watch::Receiver<Arc<ClusterState>>,
     pub(crate) directory: Directory,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) slots: SlotWatch,
+    /// Rung when something new waits in a queue; heard when this master is the coordinator.
+    pub(crate) coordinator_bell: Arc<Notify>,
     pub(crate) rules: Arc<Rules>,
     /// The runtime of the sockets: calls run there, never on an arbiter.
     pub(crate) io: tokio::runtime::Handle,

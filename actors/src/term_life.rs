@@ -4,6 +4,7 @@ use crate::boot::BootError;
 use crate::calls::Calls;
 use crate::cluster::{ClusterActor, ClusterParts, ClusterState, MasterChanged, WorkerChanged};
 use crate::context_reads::ContextReads;
+use crate::coordinator;
 use crate::definitions::Definitions;
 use crate::directory::Directory;
 use crate::dispatch::Dispatchers;
@@ -15,6 +16,7 @@ use crate::master_node::{EndTerm, MasterNode};
 use crate::observatory::Observatory;
 use crate::rpc_server::{Desk, Reception};
 use crate::settings::MasterSettings;
+use crate::slot_watch::SlotWatch;
 use crate::store::{Commits, StorePool, Triggers};
 use crate::term::Term;
 use crate::timeline::Timeline;
@@ -194,6 +196,8 @@ impl Works {
             cluster: cluster.clone(),
             directory: Directory::default(),
             metrics: metrics.clone(),
+            slots: SlotWatch::default(),
+            coordinator_bell: Arc::default(),
             rules: Arc::new(rules(&settings, &entry.incarnation)),
             io: house.io.clone(),
             settings: settings.clone(),
@@ -218,11 +222,23 @@ impl Works {
         tasks.push(committing.abort_handle());
         tasks.push(telling.abort_handle());
         tasks.push(start_heartbeat(house, entry, &term).await?);
+        tasks.push(
+            house
+                .io
+                .spawn(term.slots.clone().run(term.clone()))
+                .abort_handle(),
+        );
+        let coordinating = coordinator::run(term.clone(), intake.clone());
+        tasks.push(house.io.spawn(coordinating).abort_handle());
         if let Some(guardian) = &house.guardian {
             let order = format!("{}/{}", paths::ORCA_MASTERS, entry.node_name);
             guardian.watch(
                 entry.registry.session_id(),
-                &[paths::master(&settings.address), order],
+                &[
+                    paths::master(&settings.address),
+                    order,
+                    paths::COORDINATOR.to_owned(),
+                ],
             );
         }
         let triggers = {

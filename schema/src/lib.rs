@@ -33,6 +33,8 @@ pub use error::{AgainError, CommitError, Error, ErrorClass, TriggerError};
 pub use queries::attempts::AttemptView;
 pub use queries::failover::{DeadMaster, Moved};
 pub use queries::failover_reads::{Failover, FailoverEntry, PlannedMove, PlannedTask};
+pub use queries::serial::{QueueSettled, SerialQueue, SerialStop};
+pub use queries::task_groups::{SlotOwners, SlotsGiven};
 pub use queries::timeline::{FailoverEvent, FailoverNote, FailoverRecord};
 pub use settings::{DatabaseSettings, Secret};
 pub use store::Store;

@@ -12,6 +12,10 @@ pub(crate) const IDS_PER_STATEMENT_MAX: usize = 1_000;
 pub const PAGE_LEN_MAX: u32 = 1_000;
 /// Commands of one fetch, whatever the configuration asks for.
 pub const FETCH_LEN_MAX: i64 = 1_000;
+/// Waiting attempts of one task group that one look takes in: more than any group has free slots.
+pub(crate) const SLOT_REQUESTS_MAX: i64 = 1_000;
+/// Rows of the queue of one serial definition version that one look takes in. Past it the queue is settled piece by piece.
+pub(crate) const SERIAL_QUEUE_LEN_MAX: i64 = 100_000;
 /// Bytes of a MySQL `text` column. Longer values are refused by a strict server.
 pub(crate) const TEXT_LEN_MAX: usize = 65_535;
 /// How long a statement waits for a row lock: a locked row must stop only its own workflow, and for not longer than this.

@@ -5,7 +5,7 @@ use super::section::{Checks, Field, Reader, Section, join};
 use super::sections::datasource::Datasource;
 use super::sections::master::{Master, MasterLoadProtection, Server};
 use super::sections::network::Network;
-use super::sections::orca::{Database, Dispatch, Failover, Intake, Lease, Orca, Spring};
+use super::sections::orca::{Coordinator, Database, Dispatch, Failover, Intake, Lease, Orca, Spring};
 use super::sections::registry::{OrcaRegistry, RegistryChoice, RegistryType, Zookeeper};
 use super::sections::worker::{Common, OrcaWorker, Worker, WorkerLoadProtection};
 use super::zone;
@@ -74,6 +74,7 @@ settings! {
     "orca.registry", "The embedded registry" => orca_registry: OrcaRegistry;
     "orca.intake", "Taking commands" => intake: Intake;
     "orca.dispatch", "Sending tasks" => dispatch: Dispatch;
+    "orca.coordinator", "The coordinator" => coordinator: Coordinator;
     "orca.lease", "The lease of a master" => lease: Lease;
     "orca.failover", "Failover" => failover: Failover;
     "orca.worker", "Orca's worker" => orca_worker: OrcaWorker;

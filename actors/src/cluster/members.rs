@@ -87,6 +87,13 @@ impl Members {
         self.by_name.values().all(|heartbeat| heartbeat.server.is_orca())
     }
 
+    /// The members, and whether each is Orca's.
+    pub(super) fn kinds(&self) -> BTreeMap<String, bool> {
+        let kind =
+            |(name, heartbeat): (&String, &WorkerHeartbeat)| (name.clone(), heartbeat.server.is_orca());
+        self.by_name.iter().map(kind).collect()
+    }
+
     /// Java peers sort by the address in the heartbeat, not by the name of the node.
     pub(super) fn slot_members(&self) -> Vec<Member> {
         let member = |heartbeat: &WorkerHeartbeat| Member {

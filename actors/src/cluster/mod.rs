@@ -17,6 +17,7 @@ use orca_engine::balancing::Balancer;
 use orca_engine::slots::{Slot, SlotTable};
 use orca_engine::worker_groups::WorkerTable;
 use orca_registry::MemberEvent;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -27,6 +28,8 @@ pub(crate) struct ClusterState {
     /// Our share of the command table, when it may be used now.
     pub(crate) slot: Option<Slot>,
     pub(crate) workers: WorkerTable,
+    /// Registered masters, and whether each is Orca's.
+    pub(crate) masters: Arc<BTreeMap<String, bool>>,
     /// How long a worker that is not registered may still come back; `None` while the workers have not been read yet.
     pub(crate) worker_grace: Option<Duration>,
 }
@@ -76,6 +79,7 @@ impl ClusterActor {
         let state = ClusterState {
             slot: self.usable_slot(),
             workers: self.table.clone(),
+            masters: Arc::new(self.masters.kinds()),
             worker_grace: self.workers_known.then(|| self.worker_grace()),
         };
         self.published.send_replace(Arc::new(state));

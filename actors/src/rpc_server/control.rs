@@ -3,9 +3,9 @@
 //! A trigger writes an instance and a command and answers with the id; any master may pick the command up. So does a repetition or a recovery, for an instance that is there. Pause and stop go to the instance in memory and are
 //! answered once they are queued.
 
+use super::forward::{self, Wish, deliver};
 use super::{Desk, NOT_REGISTERED, Reception};
 use crate::intake::Look;
-use crate::workflow::Deliver;
 use orca_engine::codes::{FailureStrategy, Flag, Priority, TaskDependType, WarningType};
 use orca_engine::workflow::Event;
 use orca_rpc::dto::{
@@ -75,8 +75,10 @@ fn instance_routes(router: Router, reception: &Reception) -> Router {
     let (pause, stop, slot) = (reception.clone(), reception.clone(), reception.clone());
     router
         .on::<methods::PauseWorkflowInstance, _>(move |request| {
-            let message = deliver(&pause, request.workflow_instance_id, Event::PauseRequested).err();
+            let reception = pause.clone();
             async move {
+                let id = request.workflow_instance_id;
+                let message = forward::control(&reception, id, Wish::Pause).await.err();
                 Ok(WorkflowInstancePauseResponse {
                     success: message.is_none(),
                     message,
@@ -84,8 +86,10 @@ fn instance_routes(router: Router, reception: &Reception) -> Router {
             }
         })
         .on::<methods::StopWorkflowInstance, _>(move |request| {
-            let message = deliver(&stop, request.workflow_instance_id, Event::StopRequested).err();
+            let reception = stop.clone();
             async move {
+                let id = request.workflow_instance_id;
+                let message = forward::control(&reception, id, Wish::Stop).await.err();
                 Ok(WorkflowInstanceStopResponse {
                     success: message.is_none(),
                     message,
@@ -203,16 +207,8 @@ fn look_at_commands(reception: &Reception) {
     if let Some(desk) = reception.desk() {
         // Full: a look is coming anyway.
         let _ = desk.intake.try_send(Look);
+        desk.term.coordinator_bell.notify_one();
     }
-}
-
-fn deliver(reception: &Reception, workflow_instance_id: Option<i32>, event: Event) -> Result<(), String> {
-    let id = workflow_instance_id.unwrap_or_default();
-    let desk = reception.desk().ok_or_else(|| NOT_REGISTERED.to_owned())?;
-    let workflow = desk.term.directory.actor(id).filter(actix::Addr::connected);
-    let workflow = workflow.ok_or_else(|| format!("Cannot find the WorkflowExecuteRunnable: {id}"))?;
-    workflow.do_send(Deliver(vec![event]));
-    Ok(())
 }
 
 async fn trigger(reception: &Reception, prefix: &str, run: Result<NewRun, String>) -> Result<i32, String> {

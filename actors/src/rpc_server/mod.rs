@@ -5,6 +5,7 @@
 
 mod control;
 mod events;
+mod forward;
 mod queries;
 
 use crate::cluster::ClusterActor;

@@ -2,6 +2,7 @@
 //! event of this instance.
 
 use super::{Deliver, End, WorkflowActor};
+use crate::coordinator::settle_soon;
 use crate::dispatch::Cancel;
 use crate::term::Term;
 use actix::{Addr, AsyncContext, Context};
@@ -19,6 +20,10 @@ impl WorkflowActor {
         match effect {
             Effect::QueueDispatch { node, not_before } => self.queue_dispatch(node, not_before, 0, actor),
             Effect::RequeueDispatch { node, failures } => self.requeue_dispatch(node, failures, actor),
+            Effect::AwaitSlot { task_instance_id } => {
+                self.term.slots.wait_for(task_instance_id, actor.address());
+                self.term.coordinator_bell.notify_one();
+            }
             Effect::CancelDispatch {
                 task_instance_id,
                 worker_group,
@@ -79,6 +84,7 @@ impl WorkflowActor {
             Effect::Retire { state } => {
                 log::info!(workflow_instance_id = self.id(); "the workflow instance ended {state}");
                 self.term.metrics.workflow(state, self.card.definition_code);
+                settle_soon(&self.term, self.machine.definition());
                 self.finish(End::Retired, actor);
             }
         }

@@ -11,6 +11,7 @@ pub mod codes;
 pub mod command;
 pub mod command_param;
 pub mod context;
+pub mod coordinator;
 pub mod cron;
 pub mod dispatch_queue;
 pub mod fence;

@@ -144,6 +144,27 @@ pub struct WorkflowInstance {
     pub dry_run: bool,
 }
 
+/// What the next instance of a backfill chain is started with: everything as in the one before, but for the times that are left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackfillRun {
+    pub user_id: i32,
+    pub workflow_definition_code: i64,
+    pub workflow_definition_version: i32,
+    /// `yyyy-MM-dd HH:mm:ss`, never empty; the first is the schedule time of the new instance.
+    pub times: Vec<String>,
+    pub start_nodes: Vec<i64>,
+    pub start_params: Vec<Property>,
+    pub task_depend_type: TaskDependType,
+    pub failure_strategy: FailureStrategy,
+    pub warning_type: WarningType,
+    pub warning_group_id: Option<i32>,
+    pub priority: Priority,
+    pub worker_group: Option<String>,
+    pub tenant_code: Option<String>,
+    pub environment_code: i64,
+    pub dry_run: bool,
+}
+
 /// A row of `t_ds_task_instance`. `id` is 0 until the store has inserted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskInstance {

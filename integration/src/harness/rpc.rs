@@ -4,12 +4,12 @@ use super::Error;
 use orca_engine::codes::Flag;
 use orca_engine::model::Property;
 use orca_rpc::dto::{
-    WorkflowExecutorQueryRequest, WorkflowInstancePauseRequest, WorkflowInstanceRecoverFailureTasksRequest,
-    WorkflowInstanceRecoverSuspendTasksRequest, WorkflowInstanceRepeatRunningRequest,
-    WorkflowInstanceStopRequest, WorkflowManualTriggerRequest,
+    WorkflowBackfillTriggerRequest, WorkflowExecutorQueryRequest, WorkflowInstancePauseRequest,
+    WorkflowInstanceRecoverFailureTasksRequest, WorkflowInstanceRecoverSuspendTasksRequest,
+    WorkflowInstanceRepeatRunningRequest, WorkflowInstanceStopRequest, WorkflowManualTriggerRequest,
 };
 use orca_rpc::methods::{
-    ManualTriggerWorkflow, Method, PauseWorkflowInstance, QueryWorkflowExecutors,
+    BackfillTriggerWorkflow, ManualTriggerWorkflow, Method, PauseWorkflowInstance, QueryWorkflowExecutors,
     RepeatTriggerWorkflowInstance, StopWorkflowInstance, TriggerFromFailureTasks, TriggerFromSuspendTasks,
 };
 use orca_rpc::{Client, ClientSettings, Outcome};
@@ -70,6 +70,26 @@ impl MasterRpc {
         match (answer.success, answer.workflow_instance_id) {
             (true, Some(id)) => Ok(id),
             (_, _) => Err(refused("manualTriggerWorkflow", answer.message)),
+        }
+    }
+
+    /// The first run of a backfill over these dates.
+    ///
+    /// # Errors
+    /// When the master refuses or does not answer.
+    pub fn backfill(&self, master: &str, (code, version): (i64, i32), dates: &[&str]) -> Result<i32, Error> {
+        let request = WorkflowBackfillTriggerRequest {
+            user_id: Some(ADMINISTRATOR),
+            backfill_time_list: Some(dates.iter().map(|date| (*date).to_owned()).collect()),
+            workflow_code: Some(code),
+            workflow_version: Some(version),
+            dry_run: Some(Flag::No),
+            ..WorkflowBackfillTriggerRequest::default()
+        };
+        let answer = self.call::<BackfillTriggerWorkflow>(master, &request)?;
+        match (answer.success, answer.workflow_instance_id) {
+            (true, Some(id)) => Ok(id),
+            (_, _) => Err(refused("backfillTriggerWorkflow", answer.message)),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod again;
 mod cases;
+mod coordinator;
 mod failover;
 mod logic;
 mod path;

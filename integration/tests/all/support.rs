@@ -3,7 +3,7 @@
 use orca_engine::codes::{TaskState, WorkflowState};
 use orca_engine::model::{Property, TaskInstance, WorkflowInstance};
 use orca_integration::harness::{Cluster, ClusterOptions, Deadline, MasterRpc, until};
-use orca_schema::{DatabaseSettings, NewDefinition, Secret, Store};
+use orca_schema::{DatabaseSettings, InstanceFilter, NewDefinition, Page, Secret, Store};
 use std::path::Path;
 
 /// A definition's code and version.
@@ -84,6 +84,17 @@ impl Scene {
 
     pub(crate) fn instance(&self, id: i32) -> WorkflowInstance {
         self.store.get_instance(id).unwrap().unwrap()
+    }
+
+    /// Every instance of a definition, the first first.
+    pub(crate) fn instances_of(&self, definition: Definition) -> Vec<WorkflowInstance> {
+        let filter = InstanceFilter {
+            workflow_definition_code: Some(definition.0),
+            ..InstanceFilter::default()
+        };
+        let mut instances = self.store.list_instances(&filter, Page::default()).unwrap();
+        instances.reverse();
+        instances
     }
 
     /// The final state of the instance, once it has one.

@@ -6,18 +6,16 @@ use crate::clock::WallClock;
 use crate::db::Connection;
 use crate::error::Error;
 use crate::limits::IDS_PER_STATEMENT_MAX;
+use crate::queries::task_groups::{WAIT_QUEUE, slot_facts};
 use crate::sql::Sql;
 use crate::statements::Rows;
 use crate::task_rows::{task_rows, task_values};
 use crate::types::StepCommit;
 use orca_engine::codes::Flag;
-use orca_engine::model::{Alert, TaskInstance};
+use orca_engine::model::{Alert, BackfillRun, TaskInstance};
 use orca_engine::time::Millis;
 use orca_engine::workflow::{NodeId, TaskChange, Write};
 use std::collections::{BTreeMap, HashMap};
-
-/// `TaskGroupQueueStatus` WAIT_QUEUE.
-const WAIT_QUEUE: i32 = -1;
 
 /// A request for a slot of a task group.
 struct SlotRequest<'a> {
@@ -40,6 +38,8 @@ pub(super) struct Batch<'a> {
     alerts: Vec<&'a Alert>,
     slot_requests: Vec<SlotRequest<'a>>,
     slot_releases: Vec<i32>,
+    /// What follows in the backfill chains of instances that end here.
+    pub(super) backfills: Vec<&'a BackfillRun>,
 }
 
 impl<'a> Batch<'a> {
@@ -96,6 +96,7 @@ impl<'a> Batch<'a> {
                     priority: *priority,
                 });
             }
+            Write::ContinueBackfill(run) => self.backfills.push(run),
             Write::ReleaseSlot { task_instance_id } => self.slot_releases.push(*task_instance_id),
         }
     }
@@ -158,8 +159,31 @@ impl<'a> Batch<'a> {
             "create_time",
             "update_time",
         ];
+        if self.slot_requests.is_empty() {
+            return Ok(());
+        }
+        let groups = self
+            .slot_requests
+            .iter()
+            .map(|request| request.group_id)
+            .collect();
+        let known: Vec<i32> = self
+            .slot_requests
+            .iter()
+            .filter_map(|request| request.task_instance_id)
+            .collect();
+        let facts = slot_facts(connection, &groups, &known)?;
+        let has_row = |request: &SlotRequest<'_>| {
+            request
+                .task_instance_id
+                .is_some_and(|id| facts.queued_tasks.contains(&id))
+        };
+        let wanted = self
+            .slot_requests
+            .iter()
+            .filter(|request| facts.open_groups.contains(&request.group_id) && !has_row(request));
         let mut rows = Rows::new("queue for task group slots", "t_ds_task_group_queue", columns);
-        for request in &self.slot_requests {
+        for request in wanted {
             rows.rows.push(vec![
                 self.task_of(request, inserted)?.into(),
                 request.task_name.into(),

@@ -99,6 +99,7 @@ impl Store {
             .map(|(step, _)| step);
         let batch = Batch::gather(owned);
         let mut ids = batch.write(connection, self.clock, now)?;
+        self.continue_backfills(connection, &batch.backfills)?;
         let answer = |(step, verdict): (&StepCommit, Result<(), CommitError>)| {
             verdict.map(|()| Committed {
                 task_ids: ids.remove(&step.fence.workflow_instance_id).unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! What is asked of the database, by use case.
 
 pub(crate) mod attempts;
+pub(crate) mod backfill;
 pub(crate) mod claim;
 pub(crate) mod claim_writes;
 pub(crate) mod context;
@@ -14,6 +15,9 @@ pub(crate) mod masters;
 pub(crate) mod observe;
 pub(crate) mod save;
 pub(crate) mod save_rows;
+pub(crate) mod serial;
+pub(crate) mod serial_command;
+pub(crate) mod task_groups;
 pub(crate) mod timeline;
 pub(crate) mod trigger_rows;
 pub(crate) mod triggers;

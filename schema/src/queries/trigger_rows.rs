@@ -176,6 +176,10 @@ pub(crate) fn instance_rows<'a>(runs: &[Accepted<'a>], clock: WallClock, now: Mi
             text_or(run.tenant_code.as_deref(), DEFAULT_TENANT).into(),
             i32::from(run.dry_run).into(),
             0.into(),
+            // A run that is paused while it waits can be recovered by this; the others get it with their claim.
+            (one.execution_type != ExecutionType::Parallel)
+                .then(|| command_param(run, clock))
+                .into(),
         ]);
     }
     rows
@@ -210,6 +214,7 @@ const INSTANCE_COLUMNS: &[&str] = &[
     "tenant_code",
     "dry_run",
     "next_workflow_instance_id",
+    "command_param",
 ];
 
 /// The other columns are left to their defaults, as by the reference: handlers read them from the instance.

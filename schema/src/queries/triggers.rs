@@ -40,7 +40,7 @@ struct UserRow {
     user_name: Option<String>,
 }
 
-type Answer = Result<i32, TriggerError>;
+pub(crate) type Answer = Result<i32, TriggerError>;
 
 /// What the requests of a batch refer to.
 struct References {
@@ -80,25 +80,34 @@ impl Store {
 
     fn trigger_together(&self, runs: &[NewRun]) -> Result<Vec<Answer>, Error> {
         self.write("start workflow instances", |connection| {
-            let references = references(connection, runs)?;
-            let mut answers: Vec<Answer> = Vec::with_capacity(runs.len());
-            let mut accepted = Vec::new();
-            for (place, run) in runs.iter().enumerate() {
-                match self.accept(run, &references)? {
-                    Ok(one) => {
-                        accepted.push((place, one));
-                        answers.push(Ok(0));
-                    }
-                    Err(refusal) => answers.push(Err(refusal)),
-                }
-            }
-            let runs: Vec<Accepted<'_>> = accepted.iter().map(|(_, one)| *one).collect();
-            let ids = self.insert_runs(connection, &runs, references.now)?;
-            for ((place, _), id) in accepted.iter().zip(ids) {
-                answers[*place] = Ok(id);
-            }
-            Ok(answers)
+            self.trigger_within(connection, runs)
         })
+    }
+
+    /// The same within a transaction of the caller.
+    pub(crate) fn trigger_within(
+        &self,
+        connection: &mut Connection,
+        runs: &[NewRun],
+    ) -> Result<Vec<Answer>, Error> {
+        let references = references(connection, runs)?;
+        let mut answers: Vec<Answer> = Vec::with_capacity(runs.len());
+        let mut accepted = Vec::new();
+        for (place, run) in runs.iter().enumerate() {
+            match self.accept(run, &references)? {
+                Ok(one) => {
+                    accepted.push((place, one));
+                    answers.push(Ok(0));
+                }
+                Err(refusal) => answers.push(Err(refusal)),
+            }
+        }
+        let runs: Vec<Accepted<'_>> = accepted.iter().map(|(_, one)| *one).collect();
+        let ids = self.insert_runs(connection, &runs, references.now)?;
+        for ((place, _), id) in accepted.iter().zip(ids) {
+            answers[*place] = Ok(id);
+        }
+        Ok(answers)
     }
 
     fn accept<'a>(

@@ -491,12 +491,16 @@ fn slots_of_task_groups_are_asked_for_and_given_back() {
             group_id: 4,
             priority: 2,
         };
+        let mut raw = database.raw();
+        raw.run(
+            "INSERT INTO t_ds_task_group (id, name, group_size, create_time, update_time) \
+             VALUES (4, 'g', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
+        );
         let ids = one(
             &database.store,
             step(&fences[0], 1, vec![insert(7, id, "a"), queue(7, None)]),
         )
         .unwrap();
-        let mut raw = database.raw();
         let columns =
             "task_id, task_name, group_id, workflow_instance_id, priority, in_queue, force_start, status";
         assert_eq!(

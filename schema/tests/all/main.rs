@@ -5,6 +5,7 @@ mod again;
 mod claiming;
 mod commits;
 mod connections;
+mod coordinator;
 mod definitions;
 mod harness;
 mod plans;

@@ -75,6 +75,15 @@ section! {
 }
 
 section! {
+    /// What one master does for all: the slots of task groups, the serial queues.
+    pub(crate) struct Coordinator {
+        /// How long after its start a master that becomes coordinator waits before it gives slots of task groups, so that what a cold start brings back
+        /// competes by priority (a Java master waits 60 s). A coordinator that follows an Orca master does not wait.
+        "slot-settle" => slot_settle: Duration = Duration::from_secs(20);
+    }
+}
+
+section! {
     /// The right of a master to act, which it loses when the registry has not heard of it for too long.
     pub(crate) struct Lease {
         /// After a lost lease the master joins again as a new one. Without this it ends with exit code 1, as Java's does.

@@ -63,6 +63,10 @@ pub enum CommandError {
     DuplicateTaskInstance { name: String },
     #[error("the workflow instance is {state}: a master runs it already, so the command comes twice")]
     AlreadyRunning { state: WorkflowState },
+    #[error(
+        "the workflow instance is {state} before its first run: it was paused or stopped while it waited"
+    )]
+    Withdrawn { state: WorkflowState },
     #[error("the workflow instance is {state} and not FAILOVER, so there is nothing to take over")]
     NotInFailover { state: WorkflowState },
 }

@@ -102,6 +102,11 @@ impl Claim<'_> {
     /// A first run: no row is looked at.
     fn start(self, mut instance: WorkflowInstance) -> Result<ClaimPlan, CommandError> {
         refuse_running(&instance)?;
+        if instance.state.is_final() {
+            return Err(CommandError::Withdrawn {
+                state: instance.state,
+            });
+        }
         let param = CommandParam::of_instance(self.command.command_param.as_deref())?;
         let globals = self.definition.workflow.global_params.as_deref();
         instance.global_params = Some(merge_global_params(globals, &param.command_params)?);
@@ -134,6 +139,11 @@ impl Claim<'_> {
         let param = CommandParam::of_instance(instance.command_param.as_deref())?;
         instance.var_pool = None;
         instance.command_type = self.command_type;
+        if instance.global_params.is_none() {
+            // It was paused or stopped while it waited for its turn: this is its first run.
+            let globals = self.definition.workflow.global_params.as_deref();
+            instance.global_params = Some(merge_global_params(globals, &param.command_params)?);
+        }
         self.run(&mut instance);
         let graph = self.select(&instance, &param.start_nodes)?;
         let rows = by_name(std::mem::take(&mut self.rows))?;

@@ -31,6 +31,8 @@ pub(super) struct Draft<'m> {
 enum Planned {
     Insert(NodeId),
     Ready(Write),
+    /// Taken back within the step that planned it.
+    Dropped,
 }
 
 impl<'m> Draft<'m> {
@@ -173,6 +175,15 @@ impl<'m> Draft<'m> {
         self.writes.push(Planned::Ready(write));
     }
 
+    /// Takes back the request for a slot that this very step has planned for the node.
+    pub(super) fn drop_slot_request(&mut self, node: NodeId) {
+        for planned in &mut self.writes {
+            if matches!(planned, Planned::Ready(Write::QueueForSlot { node: asker, .. }) if *asker == node) {
+                *planned = Planned::Dropped;
+            }
+        }
+    }
+
     pub(super) fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
@@ -197,12 +208,13 @@ impl<'m> Draft<'m> {
         let writes = self
             .writes
             .into_iter()
-            .map(|planned| match planned {
-                Planned::Ready(write) => write,
-                Planned::Insert(node) => Write::InsertTask {
+            .filter_map(|planned| match planned {
+                Planned::Ready(write) => Some(write),
+                Planned::Insert(node) => Some(Write::InsertTask {
                     node,
                     row: Box::new(new_row(&rows[&node])),
-                },
+                }),
+                Planned::Dropped => None,
             })
             .collect();
         let delta = Delta {

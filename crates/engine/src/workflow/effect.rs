@@ -13,6 +13,10 @@ pub enum Effect {
         node: NodeId,
         not_before: Millis,
     },
+    /// The attempt waits for a slot of its task group. The shell watches its queue row and answers with `SlotAcquired` once the row says that it may go.
+    AwaitSlot {
+        task_instance_id: i32,
+    },
     /// Take the attempt out of the dispatcher; a `WorkerChosen` already on its way is refused by the machine.
     CancelDispatch {
         task_instance_id: i32,

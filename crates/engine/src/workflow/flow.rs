@@ -137,6 +137,7 @@ impl Draft<'_> {
         instance.state = state;
         instance.end_time = Some(now);
         self.retired = true;
+        self.continue_backfill();
         self.finish_alert();
     }
 

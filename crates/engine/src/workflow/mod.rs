@@ -5,6 +5,7 @@
 //! exist, how a frame looks, what time it is.
 
 mod alerts;
+mod backfill;
 mod cells;
 mod decide;
 mod draft;

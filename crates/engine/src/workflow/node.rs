@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub enum Stage {
     /// Not reached yet; a row found at the start may be attached.
     Idle,
+    /// Waits for a slot of its task group.
+    AwaitingSlot,
     /// At the dispatcher, or on its way there.
     Queued,
     /// The dispatch call is out and not answered.
@@ -35,6 +37,7 @@ pub enum Stage {
 impl Stage {
     pub const ALL: &'static [Self] = &[
         Self::Idle,
+        Self::AwaitingSlot,
         Self::Queued,
         Self::Sent,
         Self::Doubtful,
@@ -52,6 +55,7 @@ impl Stage {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Idle => "Idle",
+            Self::AwaitingSlot => "AwaitingSlot",
             Self::Queued => "Queued",
             Self::Sent => "Sent",
             Self::Doubtful => "Doubtful",
@@ -71,7 +75,9 @@ impl Stage {
     pub const fn allows(self, state: TaskState) -> bool {
         match self {
             Self::Idle => true,
-            Self::Queued => matches!(state, TaskState::SubmittedSuccess | TaskState::DelayExecution),
+            Self::AwaitingSlot | Self::Queued => {
+                matches!(state, TaskState::SubmittedSuccess | TaskState::DelayExecution)
+            }
             Self::Sent | Self::Doubtful | Self::Held => matches!(state, TaskState::Dispatch),
             Self::Running => matches!(state, TaskState::RunningExecution),
             Self::TakingOver => matches!(

@@ -106,8 +106,12 @@ impl Draft<'_> {
     /// Gives back whatever the row holds of its task group.
     pub(super) fn release_slot(&mut self, node: NodeId) {
         let row = self.row(node);
-        if row.task_group_id > 0 && row.id > 0 {
-            let task_instance_id = row.id;
+        if row.task_group_id <= 0 {
+            return;
+        }
+        let task_instance_id = row.id;
+        self.drop_slot_request(node);
+        if task_instance_id > 0 {
             self.write(super::Write::ReleaseSlot { task_instance_id });
         }
     }

@@ -132,7 +132,8 @@ pub(super) fn provisional_id(node: NodeId) -> i32 {
 
 fn resolve(effect: &mut Effect, ids: &BTreeMap<i32, i32>) {
     let id = match effect {
-        Effect::CancelDispatch { task_instance_id, .. }
+        Effect::AwaitSlot { task_instance_id }
+        | Effect::CancelDispatch { task_instance_id, .. }
         | Effect::SendDispatch { task_instance_id, .. }
         | Effect::SendKill { task_instance_id, .. }
         | Effect::SendPause { task_instance_id, .. }

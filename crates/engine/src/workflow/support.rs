@@ -1,5 +1,5 @@
-//! What cannot be run, in one place: task types that are not built yet or are switched off, and tasks that need a slot of
-//! a task group. Such a task fails with the reason; it never runs in a way nobody asked for.
+//! What cannot be run, in one place: task types that are not built yet or are switched off. Such a task fails with the reason; it
+//! never runs in a way nobody asked for.
 
 use super::{Draft, NodeId, Rules};
 use crate::logic::LogicType;
@@ -27,12 +27,6 @@ pub(super) fn unsupported(task: &TaskDefinition, rules: &Rules) -> Option<String
             ));
         }
         Some(LogicType::Fake) | None => {}
-    }
-    if task.task_group_id > 0 {
-        return Some(format!(
-            "it needs a slot of task group {}, and task groups are not supported by this version",
-            task.task_group_id
-        ));
     }
     None
 }

@@ -2,7 +2,7 @@
 
 use super::NodeId;
 use crate::codes::{Flag, TaskState, WorkflowState};
-use crate::model::{Alert, TaskInstance};
+use crate::model::{Alert, BackfillRun, TaskInstance};
 use crate::time::Millis;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,8 @@ pub enum Write {
         serial: bool,
     },
     InsertAlert(Alert),
-    /// Ask for a task-group slot: a waiting queue row for the row inserted for, or current at, `node`.
+    /// Ask for a task-group slot: a waiting queue row for the row inserted for, or current at, `node`. Nothing is written when that row has one already (it
+    /// keeps its place, or its slot), or when the group does not exist or is closed.
     QueueForSlot {
         node: NodeId,
         task_instance_id: Option<i32>,
@@ -38,6 +39,8 @@ pub enum Write {
         group_id: i32,
         priority: i32,
     },
+    /// The next instance of a backfill chain, with its command.
+    ContinueBackfill(Box<BackfillRun>),
     /// Give back whatever slot or place in the queue this attempt has.
     ReleaseSlot {
         task_instance_id: i32,

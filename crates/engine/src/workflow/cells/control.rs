@@ -62,7 +62,7 @@ impl Draft<'_> {
                 self.cancel_dispatch(node);
                 self.close_paused(node);
             }
-            Stage::Retrying => self.close_paused(node),
+            Stage::AwaitingSlot | Stage::Retrying => self.close_paused(node),
             Stage::Held | Stage::Running => self.send_pause(node),
             // The workflow's state is read when the answer comes.
             Stage::Sent | Stage::Doubtful | Stage::TakingOver => {}
@@ -76,7 +76,7 @@ impl Draft<'_> {
                 self.cancel_dispatch(node);
                 self.close_killed(node, self.now);
             }
-            Stage::Retrying => self.close_killed(node, self.now),
+            Stage::AwaitingSlot | Stage::Retrying => self.close_killed(node, self.now),
             Stage::Held | Stage::Running => {
                 self.want_kill(node);
                 self.send_kill(node);
@@ -155,7 +155,7 @@ impl Draft<'_> {
                 }
                 Verdict::Done
             }
-            Stage::Idle | Stage::Queued => Verdict::Nothing(NOT_DISPATCHED),
+            Stage::Idle | Stage::AwaitingSlot | Stage::Queued => Verdict::Nothing(NOT_DISPATCHED),
             Stage::Sent | Stage::Doubtful | Stage::TakingOver => {
                 Verdict::Nothing("the kill is sent when the worker is known to have the attempt")
             }
@@ -184,7 +184,7 @@ impl Draft<'_> {
             }
             Stage::Held | Stage::Running => Ok(Verdict::Nothing("the executor reports the end")),
             Stage::Sent | Stage::TakingOver => Ok(Verdict::Nothing("the answer that is awaited decides")),
-            Stage::Idle | Stage::Queued => Ok(Verdict::Nothing(NOT_DISPATCHED)),
+            Stage::Idle | Stage::AwaitingSlot | Stage::Queued => Ok(Verdict::Nothing(NOT_DISPATCHED)),
             Stage::Retrying | Stage::Failed | Stage::Paused | Stage::Killed | Stage::Succeeded => {
                 Ok(Verdict::Nothing(ENDED))
             }

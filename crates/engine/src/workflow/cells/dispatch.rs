@@ -17,6 +17,7 @@ impl Draft<'_> {
                 Ok(Verdict::Done)
             }
             Stage::Idle
+            | Stage::AwaitingSlot
             | Stage::Sent
             | Stage::Doubtful
             | Stage::Held
@@ -35,6 +36,7 @@ impl Draft<'_> {
                 Ok(Verdict::Done)
             }
             Stage::Idle
+            | Stage::AwaitingSlot
             | Stage::Sent
             | Stage::Doubtful
             | Stage::Held
@@ -71,6 +73,7 @@ impl Draft<'_> {
                 Ok(Verdict::Done)
             }
             Stage::Idle
+            | Stage::AwaitingSlot
             | Stage::Sent
             | Stage::Doubtful
             | Stage::Held
@@ -92,7 +95,7 @@ impl Draft<'_> {
             }
             Stage::Held | Stage::Running => Ok(Verdict::Nothing("a report has shown it already")),
             Stage::TakingOver => Ok(Verdict::Nothing("the take-over call answers the same question")),
-            Stage::Idle | Stage::Queued => Err(self.not_asked(node)),
+            Stage::Idle | Stage::AwaitingSlot | Stage::Queued => Err(self.not_asked(node)),
             Stage::Retrying | Stage::Failed | Stage::Paused | Stage::Killed | Stage::Succeeded => {
                 Ok(Verdict::Nothing(ENDED))
             }
@@ -108,7 +111,7 @@ impl Draft<'_> {
             }
             Stage::Held | Stage::Running => Ok(Verdict::Nothing("a report has shown that the worker has it")),
             Stage::TakingOver => Ok(Verdict::Nothing("the take-over call answers the same question")),
-            Stage::Idle | Stage::Queued => Err(self.not_asked(node)),
+            Stage::Idle | Stage::AwaitingSlot | Stage::Queued => Err(self.not_asked(node)),
             Stage::Retrying | Stage::Failed | Stage::Paused | Stage::Killed | Stage::Succeeded => {
                 Ok(Verdict::Nothing(ENDED))
             }
@@ -160,7 +163,7 @@ impl Draft<'_> {
             Stage::Doubtful => Ok(Verdict::Nothing("the worker is being asked already")),
             Stage::Held | Stage::Running => Ok(Verdict::Nothing("a report has shown that the worker has it")),
             Stage::TakingOver => Ok(Verdict::Nothing("the take-over call answers the same question")),
-            Stage::Idle | Stage::Queued => Err(self.not_asked(node)),
+            Stage::Idle | Stage::AwaitingSlot | Stage::Queued => Err(self.not_asked(node)),
             Stage::Retrying | Stage::Failed | Stage::Paused | Stage::Killed | Stage::Succeeded => {
                 Ok(Verdict::Nothing(ENDED))
             }
@@ -219,12 +222,6 @@ impl Draft<'_> {
             timer,
             at: self.now.plus(self.base.rules.probe_interval_ms),
         });
-    }
-
-    pub(in crate::workflow) fn on_slot_acquired(&mut self, node: NodeId) -> Cell {
-        Err(Refusal::NoSlotWanted {
-            task_instance_id: self.id(node),
-        })
     }
 
     fn not_queued(&self, node: NodeId) -> Refusal {

@@ -23,7 +23,7 @@ impl Draft<'_> {
             Stage::Held | Stage::Running => Ok(Verdict::Nothing("the attempt is in no doubt")),
             Stage::Sent => Ok(Verdict::Nothing("the dispatch call's own answer decides")),
             Stage::TakingOver => Ok(Verdict::Nothing("the take-over call's own answer decides")),
-            Stage::Idle | Stage::Queued => Ok(Verdict::Nothing(NOT_DISPATCHED)),
+            Stage::Idle | Stage::AwaitingSlot | Stage::Queued => Ok(Verdict::Nothing(NOT_DISPATCHED)),
             Stage::Retrying | Stage::Failed | Stage::Paused | Stage::Killed | Stage::Succeeded => {
                 Ok(Verdict::Nothing(ENDED))
             }
@@ -73,9 +73,12 @@ impl Draft<'_> {
                 self.send_take_over(node);
                 Verdict::Done
             }
-            Stage::Idle | Stage::Queued | Stage::Sent | Stage::Held | Stage::Running => {
-                Verdict::Nothing("the attempt is in no doubt")
-            }
+            Stage::Idle
+            | Stage::AwaitingSlot
+            | Stage::Queued
+            | Stage::Sent
+            | Stage::Held
+            | Stage::Running => Verdict::Nothing("the attempt is in no doubt"),
             Stage::Retrying | Stage::Failed | Stage::Paused | Stage::Killed | Stage::Succeeded => {
                 Verdict::Nothing(ENDED)
             }
@@ -89,7 +92,9 @@ impl Draft<'_> {
                 Ok(Verdict::Done)
             }
             Stage::Held | Stage::Running => Ok(Verdict::Nothing("a report came before the answer")),
-            Stage::Idle | Stage::Queued | Stage::Sent | Stage::Doubtful => Err(self.not_asked(node)),
+            Stage::Idle | Stage::AwaitingSlot | Stage::Queued | Stage::Sent | Stage::Doubtful => {
+                Err(self.not_asked(node))
+            }
             Stage::Retrying | Stage::Failed | Stage::Paused | Stage::Killed | Stage::Succeeded => {
                 Ok(Verdict::Nothing(ENDED))
             }
@@ -183,6 +188,7 @@ impl Draft<'_> {
             }
             // Such a row names a worker only from an earlier time.
             Stage::Idle
+            | Stage::AwaitingSlot
             | Stage::Queued
             | Stage::Retrying
             | Stage::Failed

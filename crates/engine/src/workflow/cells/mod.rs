@@ -6,6 +6,7 @@ mod dispatch;
 mod doubt;
 mod end;
 mod report;
+mod slot;
 mod start;
 mod time_out;
 

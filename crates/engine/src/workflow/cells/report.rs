@@ -12,7 +12,7 @@ impl Draft<'_> {
             self.keep_runtime_context(node, app_ids.as_deref());
         }
         match self.stage(node) {
-            Stage::Queued => {
+            Stage::AwaitingSlot | Stage::Queued => {
                 self.adopt(node, &report.host);
                 Ok(self.apply_report(node, report))
             }

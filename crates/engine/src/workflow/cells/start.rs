@@ -87,6 +87,12 @@ impl Draft<'_> {
             return self.fail_for_good(node, self.now, &reason);
         }
         self.arm_task_timers(node);
+        self.begin_attempt(node);
+    }
+
+    /// To the dispatcher, not before the end of its start delay.
+    pub(in crate::workflow) fn queue_dispatch(&mut self, node: NodeId) {
+        self.set_stage(node, Stage::Queued);
         let incoming = self.incoming_var_pool(node);
         self.node_mut(node).attempt.incoming = incoming;
         let not_before = self.delay(node);

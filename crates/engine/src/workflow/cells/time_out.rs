@@ -38,7 +38,8 @@ impl Draft<'_> {
 
     fn on_time_over(&mut self, node: NodeId, strategy: TaskTimeoutStrategy) -> Verdict {
         match self.stage(node) {
-            Stage::Queued
+            Stage::AwaitingSlot
+            | Stage::Queued
             | Stage::Sent
             | Stage::Doubtful
             | Stage::Held
@@ -78,6 +79,7 @@ impl Draft<'_> {
                 Verdict::Done
             }
             Stage::Idle
+            | Stage::AwaitingSlot
             | Stage::Queued
             | Stage::Sent
             | Stage::Doubtful

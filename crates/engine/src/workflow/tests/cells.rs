@@ -150,13 +150,18 @@ fn task_events(id: i32) -> Vec<Event> {
 fn machine_in(stage: Stage) -> WorkflowMachine {
     let mut a = kit::task(1, "A");
     a.fail_retry_times = i32::from(stage == Stage::Retrying);
+    a.task_group_id = i32::from(stage == Stage::AwaitingSlot);
     a.timeout = 1;
     a.timeout_notify_strategy = Some(crate::codes::TaskTimeoutStrategy::Failed);
     let b = kit::task(2, "B");
     let (state, host) = match stage {
-        Stage::Idle | Stage::Queued | Stage::Sent | Stage::Doubtful | Stage::Held | Stage::Running => {
-            (TaskState::SubmittedSuccess, None)
-        }
+        Stage::Idle
+        | Stage::AwaitingSlot
+        | Stage::Queued
+        | Stage::Sent
+        | Stage::Doubtful
+        | Stage::Held
+        | Stage::Running => (TaskState::SubmittedSuccess, None),
         Stage::TakingOver => (TaskState::RunningExecution, Some(HOST)),
         Stage::Retrying | Stage::Failed => (TaskState::Failure, Some(HOST)),
         Stage::Paused => (TaskState::Pause, None),
@@ -183,7 +188,8 @@ fn machine_in(stage: Stage) -> WorkflowMachine {
     };
     let way = match stage {
         Stage::Idle => vec![],
-        Stage::Queued
+        Stage::AwaitingSlot
+        | Stage::Queued
         | Stage::TakingOver
         | Stage::Retrying
         | Stage::Failed
@@ -270,6 +276,7 @@ fn calls(effects: &[Effect]) -> Vec<&'static str> {
         .iter()
         .filter_map(|effect| match effect {
             Effect::QueueDispatch { .. } | Effect::RequeueDispatch { .. } => Some("queue"),
+            Effect::AwaitSlot { .. } => Some("await slot"),
             Effect::CancelDispatch { .. } => Some("cancel"),
             Effect::SendDispatch { .. } => Some("dispatch"),
             Effect::SendKill { .. } => Some("kill"),

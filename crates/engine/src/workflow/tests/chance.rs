@@ -17,6 +17,7 @@ fn any_definition(chance: &mut Chance, len: usize) -> DefinitionSnapshot {
         if chance.one_in(8) {
             task.flag = Flag::No;
         }
+        task.task_group_id = i32::from(chance.one_in(4));
         if chance.one_in(8) {
             task.timeout = 1;
             task.timeout_notify_strategy = Some(crate::codes::TaskTimeoutStrategy::Failed);
@@ -46,6 +47,7 @@ fn run(seed: u64, len: usize, troubles: Troubles) -> World {
 fn check_end(world: &World) {
     let state = world.machine.instance().state;
     assert!(state.is_final() && world.machine.counts().active == 0);
+    assert!(world.slots.is_empty(), "every slot is given back");
     let valid: Vec<_> = world.rows.values().filter(|row| row.flag == Flag::Yes).collect();
     assert!(
         valid.iter().all(|row| row.state.is_finished()),

@@ -3,6 +3,7 @@
 mod cells;
 mod chance;
 mod cost;
+mod groups;
 pub(crate) mod kit;
 mod scene;
 mod script;

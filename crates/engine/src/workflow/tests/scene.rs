@@ -63,6 +63,18 @@ fn set_instance(instance: &mut WorkflowInstance, key: &str, value: &str) {
                 r#"{{"commandType":"START_PROCESS","startNodes":[{value}]}}"#
             ));
         }
+        "backfill" => {
+            let times: Vec<String> = value
+                .split(',')
+                .map(|day| format!("\"{day} 00:00:00\""))
+                .collect();
+            instance.command_param = Some(format!(
+                r#"{{"commandType":"COMPLEMENT_DATA","backfillTimeList":[{}]}}"#,
+                times.join(",")
+            ));
+        }
+        // Days after the start of 2026.
+        "date" => instance.schedule_time = Some(kit::START.plus(value.parse::<i64>().unwrap() * 86_400_000)),
         "pool" => instance.var_pool = Some(pool_text(value)),
         other => panic!("no workflow key {other}"),
     }

@@ -74,6 +74,7 @@ fn show_write(machine: &WorkflowMachine, write: &Write) -> String {
         Write::QueueForSlot {
             task_name, group_id, ..
         } => format!("queue {task_name} for a slot of group {group_id}"),
+        Write::ContinueBackfill(run) => format!("continue the backfill with {}", run.times.join(", ")),
         Write::ReleaseSlot { task_instance_id } => {
             format!("release the slot of {}", name_of(machine, *task_instance_id))
         }
@@ -134,6 +135,7 @@ pub(super) fn show_effect(effect: &Effect) -> String {
         Effect::QueueDispatch { node, not_before } => {
             format!("QueueDispatch node={} at {}", node.0, seconds(*not_before))
         }
+        Effect::AwaitSlot { task_instance_id } => format!("AwaitSlot #{task_instance_id}"),
         Effect::CancelDispatch {
             task_instance_id,
             worker_group,

@@ -1,6 +1,7 @@
 //! A small world around one machine: a database, workers, calls that get lost, masters that die. Every choice comes from a seed,
 //! so a failure can be run again. The world tells the truth; what the machine is told of it may be late or missing.
 
+use super::groups::SlotQueue;
 use super::kit;
 use crate::codes::{Flag, TaskState};
 use crate::model::{DefinitionSnapshot, TaskInstance, WorkflowInstance};
@@ -99,6 +100,7 @@ pub(super) struct World {
     /// Every attempt that a worker ever accepted.
     pub(super) accepted: BTreeSet<i32>,
     pub(super) inbox: VecDeque<Event>,
+    pub(super) slots: SlotQueue,
     pub(super) retired: bool,
 }
 
@@ -130,6 +132,7 @@ impl World {
             executors: BTreeMap::new(),
             accepted: BTreeSet::new(),
             inbox: VecDeque::from([Event::Started]),
+            slots: SlotQueue::default(),
             retired: false,
         }
     }
@@ -147,7 +150,7 @@ impl World {
 
     fn happen(&mut self) {
         self.trouble();
-        match self.chance.below(5) {
+        match self.chance.below(6) {
             0 => self.choose_worker(),
             1 if !self.calls.is_empty() => {
                 let call = self.chance.below(self.calls.len());
@@ -156,6 +159,7 @@ impl World {
             }
             2 => self.execute(),
             3 => self.report(),
+            4 => self.inbox.extend(self.slots.give()),
             _ => self.tick(),
         }
         if self.chance.one_in(2) {
@@ -241,7 +245,17 @@ impl World {
                 self.instance.end_time = Some(*end_time);
                 self.instance.var_pool.clone_from(var_pool);
             }
-            Write::InsertAlert(_) | Write::QueueForSlot { .. } | Write::ReleaseSlot { .. } => {}
+            Write::QueueForSlot { task_name, .. } => {
+                let of_task = |row: &&TaskInstance| row.flag == Flag::Yes && row.name == *task_name;
+                let row = self
+                    .rows
+                    .values()
+                    .find(of_task)
+                    .expect("its row is written first");
+                self.slots.ask(row.id);
+            }
+            Write::ReleaseSlot { task_instance_id } => self.slots.release(*task_instance_id),
+            Write::InsertAlert(_) | Write::ContinueBackfill(_) => {}
         }
     }
 
@@ -253,6 +267,7 @@ impl World {
             assert!(valid.insert(row.name.clone()), "two valid rows of {}", row.name);
             let node = self.machine.node_of(row.id).expect("a valid row is known");
             assert_eq!(self.machine.task(node), Some(row));
+            self.slots.check(row, self.machine.node(node).stage());
         }
     }
 
@@ -300,7 +315,7 @@ impl World {
             Effect::ArmTimer { timer, at } => {
                 self.timers.insert(timer, at);
             }
-            Effect::SendPause { .. } | Effect::Note { .. } => {}
+            Effect::SendPause { .. } | Effect::Note { .. } | Effect::AwaitSlot { .. } => {}
             Effect::Retire { .. } => self.retired = true,
         }
     }
