@@ -4,6 +4,7 @@
 //! planned stop takes no new work, lets accepted writes finish, and leaves the registry before the process ends.
 
 use crate::guardian::Guardian;
+use crate::limits::LEAVE_SERVER_TIME;
 use crate::observatory::Observatory;
 use crate::rpc_server::{Reception, router};
 use crate::settings::MasterSettings;
@@ -15,7 +16,6 @@ use orca_schema::Store;
 use orca_task_log::LogDirectory;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 
@@ -94,7 +94,7 @@ pub async fn run_master(
         }
         first = false;
     };
-    let drained = io.spawn(async move { server.drain(Duration::from_secs(1)).await });
+    let drained = io.spawn(async move { server.drain(LEAVE_SERVER_TIME).await });
     if drained.await.is_err() {
         log::warn!("the RPC server did not drain in order");
     }

@@ -288,6 +288,7 @@ async fn record(term: &Term, loss: &Loss, dead: &DeadMaster, moved: &mut Progres
         worked_by: term.incarnation.address.to_string(),
         reason: loss.reason(),
         died: true,
+        planned: false,
         detected_at: loss.detected_at,
         claimed_at: moved.claimed_at.unwrap_or(at),
         scanned_at: moved.scanned_at.unwrap_or(at),

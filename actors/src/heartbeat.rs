@@ -3,12 +3,11 @@
 use crate::settings::MasterSettings;
 use crate::term::Term;
 use orca_registry::heartbeat::{
-    Beat, HeartbeatEnd, Heartbeater, MasterHeartbeat, Metrics, RUNTIME, Sampler, current_process_id,
-    wall_clock_ms,
+    Beat, HeartbeatEnd, Heartbeater, MasterHeartbeat, Metrics, RUNTIME, Sampler, ServerStatus,
+    current_process_id, wall_clock_ms,
 };
 use orca_registry::{EphemeralNode, Error, Registry, paths};
 use std::sync::Arc;
-use tokio::sync::Notify;
 
 /// A registered heartbeat, to be kept up with [`HeartbeatNode::run`].
 pub(crate) struct HeartbeatNode {
@@ -48,7 +47,7 @@ impl HeartbeatNode {
             node,
             marker,
             max_interval,
-            hurry: Arc::new(Notify::new()),
+            hurry: source.term.leaving.hurry.clone(),
             writes: source.term.metrics.heartbeats.clone(),
         };
         Ok(Self { beats, source })
@@ -66,12 +65,15 @@ impl Source {
         let metrics = self.sampler.sample();
         self.measure(&metrics);
         let running = u64::try_from(self.term.directory.len()).unwrap_or(u64::MAX);
-        let status = self
-            .term
-            .settings
-            .heartbeat
-            .load_protection
-            .status(&metrics, running);
+        let status = match self.term.leaving.has_begun() {
+            true => ServerStatus::Busy,
+            false => self
+                .term
+                .settings
+                .heartbeat
+                .load_protection
+                .status(&metrics, running),
+        };
         Beat {
             status,
             payload: self.payload(metrics, status).to_json(),
@@ -90,7 +92,7 @@ impl Source {
             .set(sample.jvm_heap_max * (1.0 - sample.memory_usage) / GIB);
     }
 
-    fn payload(&self, metrics: Metrics, status: orca_registry::heartbeat::ServerStatus) -> MasterHeartbeat {
+    fn payload(&self, metrics: Metrics, status: ServerStatus) -> MasterHeartbeat {
         MasterHeartbeat {
             process_id: current_process_id(),
             startup_time_ms: self.startup_time_ms,

@@ -17,6 +17,7 @@ mod failover;
 mod guardian;
 mod heartbeat;
 mod intake;
+mod leave;
 mod limits;
 mod logic;
 mod master_node;

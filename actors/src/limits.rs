@@ -92,5 +92,13 @@ pub(crate) const CONTROL_WAIT: Duration = Duration::from_millis(250);
 pub(crate) const CONTROL_WAITS_MAX: u32 = 20;
 /// How long the owner may take to answer a request that is forwarded to it.
 pub(crate) const CONTROL_CALL_WAIT: Duration = Duration::from_secs(4);
+/// A planned stop. How long it waits until the peers' slots leave this master out: a change of the registry reaches everybody in milliseconds, and one that does
+/// not must not cost the time that the instances need.
+pub(crate) const LEAVE_BUSY_WAIT: Duration = Duration::from_millis(500);
+/// How often it looks whether what it waits for is done.
+pub(crate) const LEAVE_POLL: Duration = Duration::from_millis(5);
+/// The end of the stop's time that is kept for closing the session, and for the calls that are being answered.
+pub(crate) const LEAVE_CLOSE_TIME: Duration = Duration::from_millis(1_000);
+pub(crate) const LEAVE_SERVER_TIME: Duration = Duration::from_millis(250);
 /// How often rows are searched for owners that nobody saw die. An owner has to be missing in two looks.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use crate::failover::{FailoverActor, Loss, LossKind};
 use crate::limits::{CONTROL_MAILBOX_LEN, SWEEP_INTERVAL};
 use crate::sweep::orphaned_owners;
 use crate::term::Term;
-use crate::workflow::{Chronicle, Deliver, Drop, End, WorkflowActor};
+use crate::workflow::{self, Chronicle, Deliver, Drop, End, WorkflowActor};
 use actix::{
     Actor, ActorContext, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message, WrapFuture,
 };
@@ -73,6 +73,9 @@ impl Handler<Run> for MasterNode {
             chronicle,
         } = run;
         let id = fence.workflow_instance_id;
+        if self.term.leaving.has_begun() {
+            return log::info!(workflow_instance_id = id; "claimed while this master stops: it is handed over");
+        }
         let card = Arc::new(Card::new(machine.instance()));
         let (term, node, shown) = (self.term.clone(), context.address(), card.clone());
         let actor = WorkflowActor::start_in_arbiter(self.arbiter(id), move |_| {
@@ -101,7 +104,7 @@ impl Handler<Ended> for MasterNode {
         let id = card.id;
         self.term.directory.remove(&card);
         match end {
-            End::Retired => {}
+            End::Retired | End::HandedOver => {}
             End::NotOwner => self.term.metrics.fences_lost.add(1),
             End::Quarantined(reason) => {
                 log::error!(workflow_instance_id = id; "quarantined: {reason}; the other workflows go on");
@@ -233,6 +236,21 @@ impl MasterNode {
                 detected_at: self.term.now(),
             };
             context.notify(MasterLost(loss));
+        }
+    }
+}
+
+/// A planned stop: every workflow ends where it stands, once what it has begun is done.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Settle;
+
+impl Handler<Settle> for MasterNode {
+    type Result = ();
+
+    fn handle(&mut self, _: Settle, _: &mut Self::Context) {
+        for workflow in self.term.directory.actors() {
+            workflow.do_send(workflow::Settle);
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::context_reads::ContextReads;
 use crate::definitions::Definitions;
 use crate::directory::Directory;
 use crate::dispatch::Dispatchers;
+use crate::leave::Leaving;
 use crate::logic::LogicTasks;
 use crate::metrics::Metrics;
 use crate::settings::MasterSettings;
@@ -44,6 +45,7 @@ pub(crate) struct Term {
     /// Rung when something new waits in a queue; heard when this master is the coordinator.
     pub(crate) coordinator_bell: Arc<Notify>,
     pub(crate) rules: Arc<Rules>,
+    pub(crate) leaving: Arc<Leaving>,
     /// The runtime of the sockets: calls run there, never on an arbiter.
     pub(crate) io: tokio::runtime::Handle,
 }

@@ -10,9 +10,9 @@ use crate::directory::Directory;
 use crate::dispatch::Dispatchers;
 use crate::guardian::Guardian;
 use crate::heartbeat::HeartbeatNode;
-use crate::intake::{IntakeActor, Rest};
+use crate::intake::IntakeActor;
 use crate::logic::LogicTasks;
-use crate::master_node::{EndTerm, MasterNode};
+use crate::master_node::MasterNode;
 use crate::observatory::Observatory;
 use crate::rpc_server::{Desk, Reception};
 use crate::settings::MasterSettings;
@@ -27,7 +27,6 @@ use orca_engine::workflow::Rules;
 use orca_registry::heartbeat::HeartbeatEnd;
 use orca_registry::{Lease, MemberEvent, MemberWatch, Registry, RegistrySettings, paths};
 use orca_rpc::Client;
-use orca_schema::{ErrorClass, MasterState};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -56,8 +55,8 @@ pub(crate) struct House {
 }
 
 /// Our place in the registry and the database.
-struct Entry {
-    registry: Arc<dyn Registry>,
+pub(crate) struct Entry {
+    pub(crate) registry: Arc<dyn Registry>,
     incarnation: Incarnation,
     lease: Lease,
     node_name: String,
@@ -70,14 +69,18 @@ pub(crate) async fn run_term(
     stop: &mut watch::Receiver<bool>,
 ) -> Result<TermEnd, BootError> {
     let entry = loop {
-        match enter(house).await {
+        let entered = tokio::select! {
+            entered = enter(house) => entered,
+            stopped = asked_to(stop) => return Ok(stopped),
+        };
+        match entered {
             Ok(entry) => break entry,
             Err(error) if first => return Err(error),
             Err(error) => {
                 log::warn!("cannot join again yet: {error}");
                 tokio::select! {
                     () = tokio::time::sleep(ENTRY_PAUSE) => {}
-                    _ = stop.wait_for(|stop| *stop) => return Ok(TermEnd::Stopped),
+                    stopped = asked_to(stop) => return Ok(stopped),
                 }
             }
         }
@@ -90,14 +93,18 @@ pub(crate) async fn run_term(
     );
     let end = tokio::select! {
         () = entry.lease.lost() => TermEnd::LeaseLost,
-        // A sender that is gone means that nobody will ever ask for a stop: the lease decides alone.
-        stopped = stop.wait_for(|stop| *stop) => match stopped {
-            Ok(_) => TermEnd::Stopped,
-            Err(_) => { entry.lease.lost().await; TermEnd::LeaseLost }
-        },
+        stopped = asked_to(stop) => stopped,
     };
     works.end(house, &entry, end).await;
     Ok(end)
+}
+
+/// A sender that is gone means that nobody will ever ask for a stop: everything else decides alone.
+async fn asked_to(stop: &mut watch::Receiver<bool>) -> TermEnd {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    TermEnd::Stopped
 }
 
 async fn enter(house: &House) -> Result<Entry, BootError> {
@@ -140,12 +147,12 @@ fn node_payload(incarnation: &Incarnation) -> String {
 }
 
 /// The actors and arbiters of one term.
-struct Works {
-    term: Arc<Term>,
-    node: Addr<MasterNode>,
-    intake: Addr<IntakeActor>,
-    arbiters: Vec<Arbiter>,
-    tasks: Vec<tokio::task::AbortHandle>,
+pub(crate) struct Works {
+    pub(crate) term: Arc<Term>,
+    pub(crate) node: Addr<MasterNode>,
+    pub(crate) intake: Addr<IntakeActor>,
+    pub(crate) arbiters: Vec<Arbiter>,
+    pub(crate) tasks: Vec<tokio::task::AbortHandle>,
 }
 
 impl Works {
@@ -199,6 +206,7 @@ impl Works {
             slots: SlotWatch::default(),
             coordinator_bell: Arc::default(),
             rules: Arc::new(rules(&settings, &entry.incarnation)),
+            leaving: Arc::default(),
             io: house.io.clone(),
             settings: settings.clone(),
         });
@@ -262,67 +270,6 @@ impl Works {
             arbiters,
             tasks,
         })
-    }
-
-    /// Stops in the order that loses nothing: no new work, accepted writes, then the place in the registry.
-    async fn end(self, house: &House, entry: &Entry, end: TermEnd) {
-        self.intake.do_send(Rest);
-        if end == TermEnd::Stopped {
-            self.drain(house.settings.stop_timeout).await;
-        }
-        house.reception.close();
-        house.observatory.show(None);
-        self.node.do_send(EndTerm);
-        self.term.logic.abandon_all();
-        // Said before the nodes go, so that whoever sees them go can tell an orderly end from a death.
-        if end == TermEnd::Stopped {
-            self.say_stopped(house).await;
-        }
-        let registry = entry.registry.clone();
-        let closed = house.io.spawn(async move { registry.close().await });
-        match tokio::time::timeout(Duration::from_secs(2), closed).await {
-            Ok(_) => {
-                if let Some(guardian) = &house.guardian {
-                    guardian.release();
-                }
-            }
-            Err(_) => log::warn!("the registry did not confirm our leaving in time"),
-        }
-        for task in &self.tasks {
-            task.abort();
-        }
-        for arbiter in self.arbiters {
-            arbiter.stop();
-        }
-    }
-
-    async fn drain(&self, limit: Duration) {
-        let drained = async {
-            while self.term.commits.waiting() > 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if tokio::time::timeout(limit, drained).await.is_err() {
-            log::warn!(
-                "{} writes were still waiting when the time to stop was over",
-                self.term.commits.waiting()
-            );
-        }
-    }
-
-    async fn say_stopped(&self, house: &House) {
-        let incarnation = self.term.incarnation.clone();
-        let said = house
-            .pool
-            .run(move |store| store.set_master_state(&incarnation, MasterState::Stopped))
-            .await;
-        match said {
-            Ok(_) => {}
-            Err(error) if error.class() == ErrorClass::NotOwner => {
-                log::info!("another incarnation has taken over")
-            }
-            Err(error) => log::warn!("the database was not told that this master stopped: {error}"),
-        }
     }
 }
 

@@ -27,6 +27,8 @@ use tokio::sync::watch;
 pub(crate) struct ClusterState {
     /// Our share of the command table, when it may be used now.
     pub(crate) slot: Option<Slot>,
+    /// Masters that would share the table without us.
+    pub(crate) takers: usize,
     pub(crate) workers: WorkerTable,
     /// Registered masters, and whether each is Orca's.
     pub(crate) masters: Arc<BTreeMap<String, bool>>,
@@ -78,11 +80,18 @@ impl ClusterActor {
     fn publish(&mut self) {
         let state = ClusterState {
             slot: self.usable_slot(),
+            takers: self.takers(),
             workers: self.table.clone(),
             masters: Arc::new(self.masters.kinds()),
             worker_grace: self.workers_known.then(|| self.worker_grace()),
         };
         self.published.send_replace(Arc::new(state));
+    }
+
+    fn takers(&self) -> usize {
+        let mut others = self.masters.slot_members();
+        others.retain(|member| member.address != *self.parts.own_address);
+        SlotTable::of(&others).addresses().len()
     }
 
     /// The slot, once it has rested long enough for Java peers (which punish the loser of a claim race).

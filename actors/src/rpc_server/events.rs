@@ -73,7 +73,8 @@ async fn receive(desk: Option<Arc<Desk>>, report: Report) -> Result<(), Declined
         return Err(Declined::Silence);
     };
     for _ in 0..EVENT_PARK_ROUNDS_MAX {
-        if !desk.term.lease.holds() {
+        // A master that stops has given the workflow away, or will: its next owner asks for the report.
+        if !desk.term.lease.holds() || desk.term.leaving.has_begun() {
             return Err(Declined::Silence);
         }
         // The actor may have been dropped between the look and the message; then the next round asks the rows.

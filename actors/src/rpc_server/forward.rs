@@ -3,7 +3,7 @@
 //! Guarantees: success means that the owner has queued the request or that the waiting row is ended; an instance between two owners is waited for within the time that
 //! the caller has. Both requests may come twice: the machine makes nothing of the second.
 
-use super::{Desk, NOT_REGISTERED, Reception};
+use super::{Desk, NOT_REGISTERED, Reception, STOPPING};
 use crate::limits::{CONTROL_CALL_WAIT, CONTROL_WAIT, CONTROL_WAITS_MAX};
 use crate::workflow::Deliver;
 use orca_engine::codes::WorkflowState;
@@ -78,7 +78,11 @@ pub(super) fn deliver(
     }
 }
 
+/// `false` also while this master hands its instances over: what it took now might be lost between the owners.
 fn deliver_here(desk: &Desk, id: i32, event: Event) -> bool {
+    if desk.term.leaving.has_begun() {
+        return false;
+    }
     let workflow = desk.term.directory.actor(id).filter(actix::Addr::connected);
     workflow.is_some_and(|workflow| {
         workflow.do_send(Deliver(vec![event]));
@@ -137,6 +141,9 @@ async fn withdraw(desk: &Desk, row: &WorkflowInstance, wish: Wish) -> Found {
 async fn forward(desk: &Desk, row: &WorkflowInstance, wish: Wish) -> Found {
     let (id, term) = (row.id, &desk.term);
     let host = row.host.as_deref().unwrap_or_default();
+    if *host == *term.incarnation.address && term.leaving.has_begun() {
+        return Found::NotYet(STOPPING.to_owned());
+    }
     let elsewhere = *host != *term.incarnation.address && term.cluster.borrow().masters.contains_key(host);
     if !elsewhere {
         return Found::NotYet(format!(

@@ -56,6 +56,9 @@ impl Reception {
 /// What a caller is told while no term is running.
 const NOT_REGISTERED: &str = "this master is not registered at the moment; try another one";
 
+/// What a caller is told about a workflow instance while this master hands its own over.
+const STOPPING: &str = "this master is stopping and hands its workflow instances over; ask again in a moment";
+
 /// All 26 methods of a master.
 pub(crate) fn router(reception: &Reception, logs: &LogDirectory) -> Router {
     let router = control::routes(Router::new(), reception);

@@ -63,6 +63,7 @@ impl WorkflowActor {
         host: String,
         actor: &mut Context<Self>,
     ) {
+        self.dispatches_open += 1;
         self.with_inputs(node, actor, move |this, inputs, actor| {
             let built = inputs
                 .map_err(|error| error.to_string())

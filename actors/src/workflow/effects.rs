@@ -110,10 +110,11 @@ impl WorkflowActor {
     }
 
     fn send_ack(&self, task_instance_id: i32, host: String, event_type: ExecutorEventType) {
-        let term = self.term.clone();
-        self.term
-            .io
-            .spawn(async move { term.calls.ack(&host, task_instance_id, event_type).await });
+        let (term, open) = (self.term.clone(), self.term.leaving.open_ack());
+        self.term.io.spawn(async move {
+            term.calls.ack(&host, task_instance_id, event_type).await;
+            drop(open);
+        });
     }
 
     fn send_take_over(&self, task_instance_id: i32, host: String, actor: &mut Context<Self>) {

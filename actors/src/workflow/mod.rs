@@ -8,9 +8,11 @@ mod dispatching;
 mod effects;
 mod inside;
 mod progress;
+mod settle;
 mod timers;
 
 pub(crate) use chronicle::Chronicle;
+pub(crate) use settle::Settle;
 
 use crate::directory::Card;
 use crate::limits::WORKFLOW_MAILBOX_LEN;
@@ -33,6 +35,8 @@ pub(crate) enum End {
     NotOwner,
     /// A decision panicked or a write can never succeed: kept aside, with the reason, for an operator.
     Quarantined(String),
+    /// A planned stop: another master goes on from the rows.
+    HandedOver,
 }
 
 pub(crate) struct WorkflowActor {
@@ -54,6 +58,10 @@ pub(crate) struct WorkflowActor {
     /// While tasks that came by a failover are open.
     chronicle: Option<Chronicle>,
     end: Option<End>,
+    /// A planned stop: only what was begun is brought to its end.
+    settling: bool,
+    /// Dispatch calls that are out, or on their way out.
+    dispatches_open: usize,
 }
 
 impl WorkflowActor {
@@ -79,6 +87,8 @@ impl WorkflowActor {
             inside: inside::Waits::new(),
             chronicle: None,
             end: None,
+            settling: false,
+            dispatches_open: 0,
         }
     }
 
@@ -125,8 +135,10 @@ impl Handler<Deliver> for WorkflowActor {
     type Result = ();
 
     fn handle(&mut self, Deliver(events): Deliver, context: &mut Self::Context) {
+        self.count_answers(&events);
         self.waiting.extend(events);
         self.progress(context);
+        self.settle(context);
     }
 }
 

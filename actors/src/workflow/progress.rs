@@ -22,6 +22,7 @@ enum Outcome {
 impl WorkflowActor {
     /// Goes on as far as possible: one step at a time, the next when this one is committed.
     pub(super) fn progress(&mut self, context: &mut Context<Self>) {
+        self.keep_what_is_begun();
         while !self.committing && self.end.is_none() && !self.waiting.is_empty() {
             let events = self.next_events();
             let step = match self.decide(&events) {
@@ -86,6 +87,7 @@ impl WorkflowActor {
                 self.commit_failures = 0;
                 self.apply(step, &ids, &events, context);
                 self.progress(context);
+                self.settle(context);
             }
             Outcome::TryAgain(reason) => {
                 for event in events.into_iter().rev() {
@@ -98,6 +100,7 @@ impl WorkflowActor {
                 context.run_later(pause, |actor, context| {
                     actor.committing = false;
                     actor.progress(context);
+                    actor.settle(context);
                 });
             }
             Outcome::NotOwner => {

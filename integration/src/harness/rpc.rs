@@ -4,13 +4,15 @@ use super::Error;
 use orca_engine::codes::Flag;
 use orca_engine::model::Property;
 use orca_rpc::dto::{
-    WorkflowBackfillTriggerRequest, WorkflowExecutorQueryRequest, WorkflowInstancePauseRequest,
-    WorkflowInstanceRecoverFailureTasksRequest, WorkflowInstanceRecoverSuspendTasksRequest,
-    WorkflowInstanceRepeatRunningRequest, WorkflowInstanceStopRequest, WorkflowManualTriggerRequest,
+    TaskExecutorQueryRequest, WorkflowBackfillTriggerRequest, WorkflowExecutorQueryRequest,
+    WorkflowInstancePauseRequest, WorkflowInstanceRecoverFailureTasksRequest,
+    WorkflowInstanceRecoverSuspendTasksRequest, WorkflowInstanceRepeatRunningRequest,
+    WorkflowInstanceStopRequest, WorkflowManualTriggerRequest,
 };
 use orca_rpc::methods::{
-    BackfillTriggerWorkflow, ManualTriggerWorkflow, Method, PauseWorkflowInstance, QueryWorkflowExecutors,
-    RepeatTriggerWorkflowInstance, StopWorkflowInstance, TriggerFromFailureTasks, TriggerFromSuspendTasks,
+    BackfillTriggerWorkflow, ManualTriggerWorkflow, Method, PauseWorkflowInstance, QueryTaskInstances,
+    QueryWorkflowExecutors, RepeatTriggerWorkflowInstance, StopWorkflowInstance, TriggerFromFailureTasks,
+    TriggerFromSuspendTasks,
 };
 use orca_rpc::{Client, ClientSettings, Outcome};
 use tokio::runtime::Runtime;
@@ -207,6 +209,20 @@ impl MasterRpc {
         let answer = self.call::<QueryWorkflowExecutors>(master, &WorkflowExecutorQueryRequest {})?;
         Ok(answer
             .workflow_executors
+            .unwrap_or_default()
+            .iter()
+            .map(|one| one.id)
+            .collect())
+    }
+
+    /// Ids of the attempts that a worker holds: those that run, and those whose end nobody has acknowledged.
+    ///
+    /// # Errors
+    /// When the worker does not answer.
+    pub fn held_by_worker(&self, worker: &str) -> Result<Vec<i32>, Error> {
+        let answer = self.call::<QueryTaskInstances>(worker, &TaskExecutorQueryRequest {})?;
+        Ok(answer
+            .task_executors
             .unwrap_or_default()
             .iter()
             .map(|one| one.id)

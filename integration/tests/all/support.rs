@@ -134,6 +134,19 @@ impl Scene {
         }
     }
 
+    /// No worker holds an attempt any more: neither a running one nor an ended one that waits for its acknowledgement.
+    pub(crate) fn assert_workers_free(&self) {
+        for worker in &self.cluster.workers {
+            until("the workers to be free", Deadline::after_seconds(60), || {
+                self.rpc
+                    .held_by_worker(worker.address())
+                    .ok()
+                    .filter(Vec::is_empty)
+            })
+            .unwrap();
+        }
+    }
+
     pub(crate) fn await_gone(&self, pid: &str) {
         let process = Path::new("/proc").join(pid.trim());
         until("the end of a process", Deadline::after_seconds(30), || {

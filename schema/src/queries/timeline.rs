@@ -24,6 +24,8 @@ pub struct FailoverRecord {
     pub reason: String,
     /// The master is known to have died, and did not end in order: worth an alert even when it had nothing.
     pub died: bool,
+    /// The master hands its instances over itself, because it was asked to stop: nothing to alarm anybody about.
+    pub planned: bool,
     pub detected_at: Millis,
     /// When `worked_by` got the lock of the address.
     pub claimed_at: Millis,
@@ -138,7 +140,7 @@ impl Store {
             let id = lock_record(connection, &record.dead)?;
             update_record(connection, record, id)?;
             record_moves(connection, record, id)?;
-            if is_first && (record.died || !record.moved.is_empty()) {
+            if is_first && !record.planned && (record.died || !record.moved.is_empty()) {
                 let now = now(connection)?;
                 insert_server_down(connection, &record.dead.address, self.clock.local(now))?;
             }

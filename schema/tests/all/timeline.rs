@@ -27,6 +27,7 @@ fn record(ids: &[i32], done: bool) -> FailoverRecord {
         worked_by: SURVIVOR.to_owned(),
         reason: "its node has gone".to_owned(),
         died: true,
+        planned: false,
         detected_at: Millis(1_000),
         claimed_at: Millis(1_010),
         scanned_at: Millis(1_020),
@@ -118,6 +119,7 @@ fn a_death_gives_one_alert_and_an_orderly_end_none() {
         let store = &database.store;
         let ended = FailoverRecord {
             died: false,
+            planned: false,
             ..record(&[], true)
         };
         store.record_failover(&ended).unwrap();
@@ -130,6 +132,7 @@ fn a_death_gives_one_alert_and_an_orderly_end_none() {
             let mut death = FailoverRecord {
                 dead: dead(epoch),
                 died,
+                planned: false,
                 ..record(ids, false)
             };
             store.record_failover(&death).unwrap();
