@@ -71,6 +71,13 @@ struct JsonRow {
     body: Option<String>,
 }
 
+/// A row that was written, as a trigger of the database has noted it.
+pub(super) struct Change {
+    pub(super) number: i64,
+    pub(super) is_task: bool,
+    pub(super) row: Row,
+}
+
 /// A connection of the runner.
 pub(super) enum Database {
     MariaDb(Box<MysqlConnection>),
@@ -122,6 +129,67 @@ impl Database {
             }
         }
         self.execute("COMMIT")
+    }
+
+    /// Has every later change of instances and tasks noted in a table, so that a state that lasts a few milliseconds is not missed.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) fn note_changes(&mut self) -> Result<(), Error> {
+        let number = match self {
+            Self::MariaDb(_) => "BIGINT AUTO_INCREMENT PRIMARY KEY",
+            Self::Sqlite(_) => "INTEGER PRIMARY KEY AUTOINCREMENT",
+        };
+        self.execute(&format!(
+            "CREATE TABLE case_changes (number {number}, kind CHAR(1) NOT NULL, body TEXT NOT NULL)"
+        ))?;
+        for (kind, table, columns) in [
+            ("w", "t_ds_workflow_instance", &WORKFLOW_COLUMNS),
+            ("t", "t_ds_task_instance", &TASK_COLUMNS),
+        ] {
+            let new_row: Vec<String> = columns
+                .iter()
+                .map(|column| format!("'{column}', NEW.{column}"))
+                .collect();
+            let note = format!(
+                "INSERT INTO case_changes (kind, body) VALUES ('{kind}', json_object({}))",
+                new_row.join(", ")
+            );
+            for event in ["insert", "update"] {
+                let body = match self {
+                    Self::MariaDb(_) => note.clone(),
+                    Self::Sqlite(_) => format!("BEGIN {note}; END"),
+                };
+                self.execute(&format!(
+                    "CREATE TRIGGER case_{kind}_{event} AFTER {event} ON {table} FOR EACH ROW {body}"
+                ))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The changes after a number, in their order.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) fn changes_after(&mut self, number: i64) -> Result<Vec<Change>, Error> {
+        let statement = format!(
+            "SELECT concat(kind, number) AS kind, body FROM case_changes WHERE number > {number} ORDER BY number"
+        );
+        let statement = match self {
+            Self::MariaDb(_) => statement,
+            Self::Sqlite(_) => statement.replace("concat(kind, number)", "kind || number"),
+        };
+        let rows = self.query(&statement)?;
+        let changes = rows.into_iter().filter_map(|(kind, row)| {
+            let (kind, number) = kind.split_at_checked(1)?;
+            Some(Change {
+                number: number.parse().ok()?,
+                is_task: kind == "t",
+                row,
+            })
+        });
+        Ok(changes.collect())
     }
 
     /// Instances, tasks and alerts as one statement sees them, so of one moment.

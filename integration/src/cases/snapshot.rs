@@ -24,6 +24,20 @@ impl Snapshot {
             .find(|row| integer(row, "id") == Some(i64::from(id)))
     }
 
+    /// Puts the row into its place: over the row of its id, or behind all others.
+    pub(super) fn apply(&mut self, is_task: bool, row: Row) {
+        let rows = if is_task {
+            &mut self.task_instances
+        } else {
+            &mut self.workflow_instances
+        };
+        let id = integer(&row, "id");
+        match rows.iter_mut().find(|known| integer(known, "id") == id) {
+            Some(known) => *known = row,
+            None => rows.push(row),
+        }
+    }
+
     /// A few lines for a report.
     #[must_use]
     pub(super) fn describe(&self) -> String {

@@ -40,6 +40,16 @@ pub(super) struct Stage<'a> {
     masters: Masters,
     names: Names,
     schedules: BTreeMap<String, Scheduled>,
+    /// Where the step before the current one began.
+    before: Mark,
+}
+
+/// A point in the history of the rows.
+#[derive(Clone, Default)]
+struct Mark {
+    rows: Snapshot,
+    /// Of the last change before it.
+    number: i64,
 }
 
 impl<'a> Stage<'a> {
@@ -63,6 +73,7 @@ impl<'a> Stage<'a> {
             masters: Masters::new(host),
             names: Names::new(),
             schedules: BTreeMap::new(),
+            before: Mark::default(),
         }
     }
 
@@ -71,7 +82,9 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// The first step that fails, and the rows as they then are.
     pub(super) fn play(&mut self) -> Result<(), String> {
+        said(self.database.borrow_mut().note_changes())?;
         for (at, step) in self.case.steps.iter().enumerate() {
+            let here = self.mark()?;
             let watched = self.case.steps.get(at + 1).is_none_or(|next| !next.is_request());
             self.step(step, watched).map_err(|why| {
                 let rows = match self.database.borrow_mut().snapshot() {
@@ -82,6 +95,7 @@ impl<'a> Stage<'a> {
                 let ended = alive.map(|error| format!("{error}\n")).unwrap_or_default();
                 format!("step {} {}: {why}\n{ended}{rows}", at + 1, step.name())
             })?;
+            self.before = here;
         }
         self.masters
             .stop_all()
@@ -272,9 +286,16 @@ impl<'a> Stage<'a> {
 
     fn wait(&self, wanted: &Await, watched: bool) -> Result<(), String> {
         let usual = if watched { WATCH_SECONDS } else { POLL_SECONDS };
-        let start = Instant::now();
+        let (start, mut past) = (Instant::now(), self.before.clone());
         self.poll(wanted.within, wanted.poll.unwrap_or(usual), || {
-            self.check(&wanted.expect)
+            let Err(why) = self.check(&wanted.expect) else {
+                return Ok(());
+            };
+            // What comes next is no request, so it is enough that the wanted rows have stood together.
+            if watched && wanted.not_before.is_none() && self.has_held(&mut past, &wanted.expect)? {
+                return Ok(());
+            }
+            Err(why)
         })?;
         match wanted.not_before {
             Some(bound) if start.elapsed() < seconds(bound)? => Err(format!(
@@ -283,6 +304,28 @@ impl<'a> Stage<'a> {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Goes on through the changes since `past`: did the expectations hold after one of them?
+    fn has_held(&self, past: &mut Mark, expectations: &[Expectation]) -> Result<bool, String> {
+        let changes = said(self.database.borrow_mut().changes_after(past.number))?;
+        for change in changes {
+            past.number = change.number;
+            past.rows.apply(change.is_task, change.row);
+            if self.judge(&past.rows, expectations).is_ok() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn mark(&self) -> Result<Mark, String> {
+        let mut database = self.database.borrow_mut();
+        // The number is read first: a change in between is in the rows and applied once more, which changes nothing.
+        let changes = said(database.changes_after(self.before.number))?;
+        let number = changes.last().map_or(self.before.number, |change| change.number);
+        let rows = said(database.snapshot())?;
+        Ok(Mark { rows, number })
     }
 
     fn check(&self, expectations: &[Expectation]) -> Result<(), String> {
