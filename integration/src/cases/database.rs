@@ -141,7 +141,7 @@ impl Database {
             Self::Sqlite(_) => "INTEGER PRIMARY KEY AUTOINCREMENT",
         };
         self.execute(&format!(
-            "CREATE TABLE case_changes (number {number}, kind CHAR(1) NOT NULL, body TEXT NOT NULL)"
+            "CREATE TABLE case_changes (number {number}, kind CHAR(1) NOT NULL, body LONGTEXT NOT NULL)"
         ))?;
         for (kind, table, columns) in [
             ("w", "t_ds_workflow_instance", &WORKFLOW_COLUMNS),

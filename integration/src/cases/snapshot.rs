@@ -24,7 +24,7 @@ impl Snapshot {
             .find(|row| integer(row, "id") == Some(i64::from(id)))
     }
 
-    /// Puts the row into its place: over the row of its id, or behind all others.
+    /// Puts the row into its place: over the row of its id, or between those around it.
     pub(super) fn apply(&mut self, is_task: bool, row: Row) {
         let rows = if is_task {
             &mut self.task_instances
@@ -32,9 +32,9 @@ impl Snapshot {
             &mut self.workflow_instances
         };
         let id = integer(&row, "id");
-        match rows.iter_mut().find(|known| integer(known, "id") == id) {
-            Some(known) => *known = row,
-            None => rows.push(row),
+        match rows.binary_search_by_key(&id, |known| integer(known, "id")) {
+            Ok(at) => rows[at] = row,
+            Err(at) => rows.insert(at, row),
         }
     }
 

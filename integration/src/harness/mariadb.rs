@@ -121,6 +121,7 @@ impl MariaDb {
         self.stop()?;
         let mut command = Command::new(SERVER);
         command
+            .env("TMPDIR", &self.folder)
             .arg("--no-defaults")
             .arg(format!("--datadir={}", self.data().display()))
             .arg(format!("--socket={}", self.folder.join("socket").display()))
@@ -184,7 +185,9 @@ impl MariaDb {
         );
         fs::write(self.folder.join("init.sql"), init).map_err(failed)?;
         let mut command = Command::new(INSTALLER);
+        // A server that starts removes what others have in a common folder of temporary tables.
         command
+            .env("TMPDIR", &self.folder)
             .args([
                 "--no-defaults",
                 "--auth-root-authentication-method=normal",
