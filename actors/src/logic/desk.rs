@@ -67,6 +67,14 @@ impl Desk {
         self.log.line(Level::Info, text).await;
     }
 
+    /// Goes into the row before the end does.
+    pub(crate) fn choose_branch(&self, task_params: String) {
+        self.workflow.do_send(Deliver(vec![Event::BranchChosen {
+            task_instance_id: self.context.task_instance_id,
+            task_params,
+        }]));
+    }
+
     pub(crate) fn report(&self, kind: ExecutorEventKind) {
         report(&self.workflow, self.context.task_instance_id, kind);
     }

@@ -4,6 +4,7 @@
 //! it; none outlives the lease, its workflow actor's ownership, or the term. It refuses to know what an end means to a workflow: its reports
 //! are the executor events that a worker would send, only without a host, so that nobody acknowledges them.
 
+mod branch;
 mod desk;
 mod fake;
 mod run;

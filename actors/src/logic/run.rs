@@ -1,5 +1,6 @@
 //! One attempt from its start to its last report.
 
+use super::branch::{Conditions, Switch};
 use super::desk::{Desk, report};
 use super::fake::Fake;
 use super::{Asked, Attempt, Ending};
@@ -7,7 +8,7 @@ use crate::term::Term;
 use futures::FutureExt;
 use orca_engine::logic::LogicType;
 use orca_engine::model::ExecutionContext;
-use orca_engine::workflow::ExecutorEventKind;
+use orca_engine::workflow::{ExecutorEventKind, NodeId, WorkflowMachine};
 use orca_task_log::{Level, LogName, TaskLog};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -15,26 +16,43 @@ use tokio::sync::watch;
 
 /// What is run.
 pub(crate) enum LogicTask {
+    Conditions(Conditions),
+    Switch(Switch),
     Fake(Fake),
 }
 
 impl LogicTask {
-    /// The executor of a type; the machine starts no other.
-    pub(crate) fn of(logic_type: LogicType) -> Option<Self> {
-        match logic_type {
+    /// The executor of a node's task, with what it has to know of the workflow. `None`: it is for workers, or not built.
+    pub(crate) fn of(machine: &WorkflowMachine, node: NodeId) -> Option<Self> {
+        let codes = || machine.definition().tasks.iter().map(|task| task.code);
+        match machine.logic_type(node)? {
             LogicType::Fake => Some(Self::Fake(Fake)),
-            LogicType::SubWorkflow | LogicType::Dependent | LogicType::Conditions | LogicType::Switch => None,
+            LogicType::Conditions => {
+                let states = codes().filter_map(|code| Some((code, machine.state_of_code(code)?)));
+                Some(Self::Conditions(Conditions {
+                    states: states.collect(),
+                }))
+            }
+            LogicType::Switch => Some(Self::Switch(Switch {
+                codes: codes().collect(),
+                var_pool: machine.task(node).and_then(|row| row.var_pool.clone()),
+            })),
+            LogicType::SubWorkflow | LogicType::Dependent => None,
         }
     }
 
     pub(crate) const fn logic_type(&self) -> LogicType {
         match self {
+            Self::Conditions(_) => LogicType::Conditions,
+            Self::Switch(_) => LogicType::Switch,
             Self::Fake(_) => LogicType::Fake,
         }
     }
 
     async fn run(self, desk: &mut Desk) -> Ending {
         match self {
+            Self::Conditions(conditions) => conditions.run(desk).await,
+            Self::Switch(switch) => switch.run(desk).await,
             Self::Fake(fake) => fake.run(desk).await,
         }
     }

@@ -82,9 +82,7 @@ impl WorkflowActor {
     }
 
     fn executor(&self, node: NodeId) -> Result<LogicTask, String> {
-        let logic_type = self.machine.logic_type(node);
-        logic_type
-            .and_then(LogicTask::of)
+        LogicTask::of(&self.machine, node)
             .ok_or_else(|| "this master has no executor for the task's type".to_owned())
     }
 

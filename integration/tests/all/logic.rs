@@ -247,6 +247,111 @@ fn a_logic_task_whose_master_dies_is_started_anew_elsewhere() {
     assert_eq!(fs::read_to_string(starts).unwrap().lines().count(), 2);
 }
 
+/// Names of the tasks that have a row, with their states.
+fn rows(scene: &Scene, id: i32) -> Vec<(String, TaskState)> {
+    let mut rows: Vec<_> = scene
+        .tasks(id)
+        .into_iter()
+        .map(|task| (task.name, task.state))
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn row(name: &str, state: TaskState) -> (String, TaskState) {
+    (name.to_owned(), state)
+}
+
+/// A task with a code of its own choice, for parameters that name it.
+fn coded(mut task: NewTask, code: i64) -> NewTask {
+    task.code = Some(code);
+    task
+}
+
+#[test]
+fn conditions_choose_a_branch_by_the_state_before() {
+    let scene = Scene::start(options(1));
+    for (name, script, state, branch) in [
+        ("good", "true", TaskState::Success, "yes"),
+        ("bad", "false", TaskState::Failure, "no"),
+    ] {
+        let base = if name == "good" { 9_100_000 } else { 9_200_000 };
+        let params = format!(
+            r#"{{"localParams":[],"dependence":{{"relation":"AND","dependTaskList":[{{"relation":"AND","dependItemList":
+            [{{"depTaskCode":{},"status":"SUCCESS"}}]}}]}},"conditionResult":{{"successNode":[{}],"failedNode":[{}]}}}}"#,
+            base + 1,
+            base + 3,
+            base + 4
+        );
+        let mut conditions = NewTask::new("check", "CONDITIONS", params);
+        conditions.depends_on = vec!["first".to_owned()];
+        let definition = workflow(
+            name,
+            vec![
+                coded(fake("first", script, "[]", &[]), base + 1),
+                coded(conditions, base + 2),
+                coded(fake("yes", "true", "[]", &["check"]), base + 3),
+                coded(fake("no", "true", "[]", &["check"]), base + 4),
+            ],
+        );
+        let id = scene.trigger(scene.save(&definition));
+        assert_eq!(scene.await_end(id), WorkflowState::Success);
+        let expected = [
+            row("check", TaskState::Success),
+            row("first", state),
+            row(branch, TaskState::Success),
+        ];
+        assert_eq!(rows(&scene, id), expected);
+        let tasks = scene.tasks(id);
+        let check = tasks.iter().find(|task| task.name == "check").unwrap();
+        let written = format!(r#""conditionSuccess":{}"#, name == "good");
+        assert!(check.task_params.as_deref().unwrap().contains(&written));
+    }
+}
+
+#[test]
+fn a_switch_goes_where_the_first_true_condition_leads_and_past_an_endless_loop() {
+    let scene = Scene::start(options(1));
+    let switch = |base: i64, rows: &str| {
+        let rows = serde_json::json!({"prop": "rows", "direct": "IN", "type": "INTEGER", "value": rows});
+        let params = serde_json::json!({"localParams": [rows], "switchResult": {"dependTaskList": [
+            {"condition": "while (true) {}", "nextNode": base + 3},
+            {"condition": "${rows} > 40 && ['a','b'].includes('b')", "nextNode": base + 4},
+        ], "nextNode": base + 5}});
+        let mut task = NewTask::new("switch", "SWITCH", params.to_string());
+        task.depends_on = vec!["first".to_owned()];
+        coded(task, base + 2)
+    };
+    for (base, name, value, branch) in [
+        (9_300_000, "second", "42", "two"),
+        (9_400_000, "else", "4", "three"),
+    ] {
+        let definition = workflow(
+            name,
+            vec![
+                coded(fake("first", "true", "[]", &[]), base + 1),
+                switch(base, value),
+                coded(fake("one", "true", "[]", &["switch"]), base + 3),
+                coded(fake("two", "true", "[]", &["switch"]), base + 4),
+                coded(fake("three", "true", "[]", &["switch"]), base + 5),
+            ],
+        );
+        let id = scene.trigger(scene.save(&definition));
+        assert_eq!(scene.await_end(id), WorkflowState::Success);
+        let mut expected = vec![
+            row("first", TaskState::Success),
+            row("switch", TaskState::Success),
+            row(branch, TaskState::Success),
+        ];
+        expected.sort();
+        assert_eq!(rows(&scene, id), expected);
+        let tasks = scene.tasks(id);
+        let switch = tasks.iter().find(|task| task.name == "switch").unwrap();
+        let log = page(&scene, switch.log_path.as_deref().unwrap()).1;
+        assert!(log.contains("an endless loop perhaps"), "{log}");
+    }
+}
+
 #[test]
 fn the_test_plug_in_is_off_unless_it_is_asked_for() {
     let scene = Scene::start(ClusterOptions::new(Stack::Embedded).workers(0));

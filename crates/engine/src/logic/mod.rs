@@ -3,7 +3,10 @@
 //! The workflow machine treats such a task as an attempt whose worker is the own master. What is here is pure; the executors are in the
 //! shell.
 
+pub mod conditions;
 pub mod fake;
+pub mod script;
+pub mod switch;
 
 /// A task type that is never sent to a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,11 +71,43 @@ fn members(
     let text = task_params
         .filter(|text| !text.trim().is_empty())
         .ok_or(LogicError::NoParams { needs })?;
-    serde_json::from_str(text).map_err(|error| LogicError::Malformed {
+    // What follows the object is ignored, as by the reference's reader.
+    let mut values = serde_json::Deserializer::from_str(text).into_iter();
+    let first = values.next().ok_or(LogicError::NoParams { needs })?;
+    first.map_err(|error| LogicError::Malformed {
         line: error.line(),
         column: error.column(),
         needs,
     })
+}
+
+fn array(list: Option<&serde_json::Value>) -> &[serde_json::Value] {
+    list.and_then(serde_json::Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// How results are combined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relation {
+    And,
+    Or,
+}
+
+impl Relation {
+    /// AND where nothing, or nothing known, is written.
+    fn of(name: Option<&serde_json::Value>) -> Self {
+        match name.and_then(serde_json::Value::as_str) {
+            Some("OR") => Self::Or,
+            _ => Self::And,
+        }
+    }
+
+    fn holds(self, results: Vec<bool>) -> bool {
+        match self {
+            Self::And => results.into_iter().all(|result| result),
+            Self::Or => results.into_iter().any(|result| result),
+        }
+    }
 }
 
 #[cfg(test)]

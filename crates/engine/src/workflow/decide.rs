@@ -98,6 +98,12 @@ impl Draft<'_> {
                 draft.on_kill_answered(node, *queued)
             }),
             Event::Executor(report) => self.on_report(report),
+            Event::BranchChosen {
+                task_instance_id,
+                task_params,
+            } => self.current(*task_instance_id, |draft, node| {
+                draft.on_branch_chosen(node, task_params)
+            }),
             Event::SlotAcquired { task_instance_id } => {
                 self.current(*task_instance_id, |draft, node| draft.on_slot_acquired(node))
             }

@@ -61,6 +61,11 @@ pub enum Event {
     },
     /// A report of the executor.
     Executor(ExecutorEvent),
+    /// A CONDITIONS or SWITCH task has decided: its parameters, with the decision in them.
+    BranchChosen {
+        task_instance_id: i32,
+        task_params: String,
+    },
     /// An operator asks for pause or stop.
     PauseRequested,
     StopRequested,

@@ -2,7 +2,7 @@
 
 use super::node::Phase;
 use super::{Counts, Node, NodeId, Rules, Stage};
-use crate::codes::WorkflowState;
+use crate::codes::{TaskState, WorkflowState};
 use crate::command_param::{CommandParam, ParamError};
 use crate::dispatch_queue::Urgency;
 use crate::graph::{ExecutionGraph, GraphError, StaticGraph};
@@ -22,6 +22,8 @@ pub struct WorkflowMachine {
     pub(super) instance: WorkflowInstance,
     pub(super) param: CommandParam,
     pub(super) nodes: Vec<Node>,
+    /// States of valid rows whose tasks are not in the covered part of the graph, by code: a condition may ask for them.
+    pub(super) outside: BTreeMap<i64, TaskState>,
     /// Every attempt this machine has known, current or replaced.
     pub(super) node_of_attempt: BTreeMap<i32, NodeId>,
     pub(super) active: BTreeSet<NodeId>,
@@ -112,6 +114,7 @@ impl WorkflowMachine {
             instance,
             param,
             nodes,
+            outside: BTreeMap::new(),
             node_of_attempt: BTreeMap::new(),
             active: BTreeSet::new(),
             live: BTreeSet::new(),
@@ -130,6 +133,7 @@ impl WorkflowMachine {
             .collect();
         for task in tasks {
             let Some(&node) = nodes.get(&task.name) else {
+                self.outside.insert(task.task_code, task.state);
                 continue;
             };
             let place = &mut self.nodes[node.index()];
@@ -195,6 +199,15 @@ impl WorkflowMachine {
     #[must_use]
     pub fn task(&self, node: NodeId) -> Option<&TaskInstance> {
         self.node(node).task()
+    }
+
+    /// The state of the valid row of a task, in the covered part of the graph or not.
+    #[must_use]
+    pub fn state_of_code(&self, code: i64) -> Option<TaskState> {
+        let inside = self.graph.node_of_code(code).and_then(|node| self.task(node));
+        inside
+            .map(|task| task.state)
+            .or_else(|| self.outside.get(&code).copied())
     }
 
     #[must_use]

@@ -20,13 +20,13 @@ pub(super) fn unsupported(task: &TaskDefinition, rules: &Rules) -> Option<String
                     .to_owned(),
             );
         }
-        Some(LogicType::SubWorkflow | LogicType::Dependent | LogicType::Conditions | LogicType::Switch) => {
+        Some(LogicType::SubWorkflow | LogicType::Dependent) => {
             return Some(format!(
                 "task type {} is not supported by this version",
                 task.task_type
             ));
         }
-        Some(LogicType::Fake) | None => {}
+        Some(LogicType::Fake | LogicType::Conditions | LogicType::Switch) | None => {}
     }
     None
 }
@@ -70,7 +70,9 @@ impl Draft<'_> {
 /// The codes of the branch that the condition did not choose.
 fn condition_left_out(params: &Value) -> Option<Vec<i64>> {
     let result = &params["conditionResult"];
-    let branch = if result["conditionSuccess"].as_bool()? {
+    // A dry run decides nothing, which the reference reads as a condition that does not hold.
+    let succeeded = result.as_object()?.get("conditionSuccess");
+    let branch = if succeeded.and_then(Value::as_bool).unwrap_or(false) {
         "failedNode"
     } else {
         "successNode"

@@ -108,6 +108,24 @@ impl Draft<'_> {
         }
     }
 
+    /// Kept in the row before the success is: from there the graph goes on, in any master.
+    pub(in crate::workflow) fn on_branch_chosen(&mut self, node: NodeId, task_params: &str) -> Cell {
+        match self.stage(node) {
+            Stage::Sent | Stage::Doubtful | Stage::TakingOver | Stage::Held | Stage::Running => {
+                let change = TaskChange {
+                    task_params: Some(task_params.to_owned()),
+                    ..TaskChange::default()
+                };
+                self.update_row(node, change);
+                Ok(Verdict::Done)
+            }
+            Stage::Retrying | Stage::Failed | Stage::Paused | Stage::Killed | Stage::Succeeded => {
+                Ok(Verdict::Nothing(ENDED_BEFORE))
+            }
+            Stage::Idle | Stage::AwaitingSlot | Stage::Queued => Err(self.not_asked(node)),
+        }
+    }
+
     /// The executor of a replaced attempt is told to stop, unless it has.
     pub(in crate::workflow) fn on_replaced_report(&mut self, report: &ExecutorEvent) -> Verdict {
         if !report.kind.ends() && !report.host.is_empty() {

@@ -28,6 +28,7 @@ pub(super) fn attempt_of(event: &Event) -> Option<i32> {
         | Event::Probed { task_instance_id, .. }
         | Event::TakeOverAnswered { task_instance_id, .. }
         | Event::KillAnswered { task_instance_id, .. }
+        | Event::BranchChosen { task_instance_id, .. }
         | Event::SlotAcquired { task_instance_id } => Some(*task_instance_id),
         Event::Executor(report) => Some(report.task_instance_id),
         Event::TimerFired(timer) => match timer {
@@ -96,6 +97,10 @@ fn task_events(id: i32) -> Vec<Event> {
             reason,
         },
         Event::SlotAcquired { task_instance_id },
+        Event::BranchChosen {
+            task_instance_id,
+            task_params: r#"{"nextBranch":2}"#.to_owned(),
+        },
     ];
     for answer in [Some(true), Some(false), None] {
         events.push(Event::Probed {

@@ -39,6 +39,10 @@ impl<'a> Words<'a> {
                 before,
             },
             "timer" => Event::TimerFired(self.timer()),
+            "branch" => Event::BranchChosen {
+                task_instance_id: self.id(1),
+                task_params: self.words[2].to_owned(),
+            },
             "slot" => Event::SlotAcquired {
                 task_instance_id: self.id(1),
             },
