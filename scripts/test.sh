@@ -29,7 +29,7 @@ if [ "${1:-}" != quick ]; then
     say "== cases"
     folders=(integration/cases)
     if [ -d "${ORCA_SHARED:-}/cases" ]; then folders+=("$ORCA_SHARED/cases"); fi
-    "${CARGO_TARGET_DIR:-target}/debug/orca-integration" cases "${folders[@]}" --repeat 2 --jobs 5 2>&1 | tee -a "$log" || status=$?
+    "${CARGO_TARGET_DIR:-target}/debug/orca-integration" cases "${folders[@]}" --repeat 2 --jobs 8 2>&1 | tee -a "$log" || status=$?
 fi
 
 # cargo prints one result line per binary, the case runner one for all cases; the last line of this script is their sum.
