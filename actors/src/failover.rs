@@ -12,6 +12,7 @@ use crate::master_node::{FailoverEnded, MasterNode};
 use crate::term::Term;
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
 use orca_engine::codes::WorkflowState;
+use orca_engine::failover;
 use orca_engine::time::Millis;
 use orca_registry::{LockGuard, paths};
 use orca_schema::{DeadMaster, FailoverRecord, Moved};
@@ -134,14 +135,10 @@ struct Progress {
 
 /// The lowest sequence begins at once, each further one a little later: if a death is not taken up, any survivor contends.
 async fn turn(term: &Term) -> Duration {
-    let Ok(mut names) = term.registry.children(paths::ORCA_MASTERS).await else {
+    let Ok(names) = term.registry.children(paths::ORCA_MASTERS).await else {
         return Duration::ZERO;
     };
-    names.sort_unstable();
-    let rank = names
-        .iter()
-        .position(|name| *name == term.node_name)
-        .unwrap_or(names.len());
+    let rank = failover::rank(&names, &term.node_name);
     FAILOVER_STAGGER.saturating_mul(u32::try_from(rank).unwrap_or(u32::MAX))
 }
 
@@ -249,8 +246,7 @@ async fn died(term: &Term, loss: &Loss, dead: &DeadMaster) -> bool {
 /// The last incarnation at this address that is dead. A later one may be registered there already; then it stays out of this.
 async fn dead_incarnation(term: &Term, loss: &Loss) -> Result<Option<DeadMaster>, String> {
     let address = loss.address.clone();
-    if *address == *term.incarnation.address {
-        let epoch = term.incarnation.epoch - 1;
+    if let Some(epoch) = failover::own_dead_epoch(&term.incarnation, &address) {
         return Ok(Some(DeadMaster { address, epoch }));
     }
     let asked = address.clone();
@@ -260,18 +256,7 @@ async fn dead_incarnation(term: &Term, loss: &Loss) -> Result<Option<DeadMaster>
         .exists(&paths::master(&address))
         .await
         .map_err(|error| error.to_string())?;
-    Ok(match (is_registered, latest) {
-        // A Java master that came back moves the leftovers of its earlier life itself.
-        (true, 0) => None,
-        (true, latest) => Some(DeadMaster {
-            address,
-            epoch: latest - 1,
-        }),
-        (false, latest) => Some(DeadMaster {
-            address,
-            epoch: latest,
-        }),
-    })
+    Ok(failover::dead_epoch(latest, is_registered).map(|epoch| DeadMaster { address, epoch }))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

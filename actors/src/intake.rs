@@ -123,11 +123,20 @@ impl IntakeActor {
                 context.notify(Look);
             }
             Ok(_) => self.look_later(self.term.settings.intake.poll_interval, context),
+            Err(error) if error.class() == ErrorClass::NotOwner => self.leave(&error),
             Err(error) => {
                 log::warn!("commands cannot be read: {error}");
                 self.look_later(INTAKE_RETRY_PAUSE, context);
             }
         }
+    }
+
+    /// This incarnation may never claim again: it was fenced, perhaps by a peer that took up the death of an earlier life and did not see this one yet.
+    /// Without its place in the registry its lease ends, and it comes back as another incarnation.
+    fn leave(&self, error: &Error) {
+        log::error!("this incarnation may not claim any more and gives up its place: {error}");
+        let registry = self.term.registry.clone();
+        self.term.io.spawn(async move { registry.close().await });
     }
 
     fn look_later(&mut self, pause: std::time::Duration, context: &mut Context<Self>) {

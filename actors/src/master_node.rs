@@ -6,17 +6,18 @@
 use crate::directory::{Card, Entry as Listed};
 use crate::failover::{FailoverActor, Loss, LossKind};
 use crate::limits::{CONTROL_MAILBOX_LEN, SWEEP_INTERVAL};
-use crate::sweep::orphaned_owners;
+use crate::sweep::owners_and_masters;
 use crate::term::Term;
 use crate::workflow::{self, Chronicle, Deliver, Drop, End, WorkflowActor};
 use actix::{
     Actor, ActorContext, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message, WrapFuture,
 };
+use orca_engine::failover as engine_failover;
 use orca_engine::fence::Fence;
 use orca_engine::time::Millis;
 use orca_engine::workflow::{Event, WorkflowMachine};
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(crate) struct MasterNode {
@@ -25,8 +26,7 @@ pub(crate) struct MasterNode {
     arbiters: Vec<ArbiterHandle>,
     /// Failovers under way, with a later loss of the same address that has to wait for its turn.
     failovers: BTreeMap<String, Option<Loss>>,
-    /// Owners that the last sweep found in rows and not in the registry.
-    missing: BTreeSet<String>,
+    sweep: engine_failover::Sweep,
 }
 
 impl MasterNode {
@@ -35,7 +35,7 @@ impl MasterNode {
             term,
             arbiters,
             failovers: BTreeMap::new(),
-            missing: BTreeSet::new(),
+            sweep: engine_failover::Sweep::default(),
         }
     }
 
@@ -203,32 +203,32 @@ impl Handler<Sweep> for MasterNode {
     type Result = ();
 
     fn handle(&mut self, Sweep { is_first }: Sweep, context: &mut Self::Context) {
-        let search = orphaned_owners(self.term.clone())
-            .into_actor(self)
-            .map(move |found, node, context| {
-                match found {
-                    Ok(found) => node.owners_missing(found, is_first, context),
-                    Err(reason) => log::warn!("the search for orphaned instances failed: {reason}"),
-                }
-                context.run_later(SWEEP_INTERVAL, |_, context| {
-                    context.notify(Sweep { is_first: false })
+        let search =
+            owners_and_masters(self.term.clone())
+                .into_actor(self)
+                .map(move |found, node, context| {
+                    match found {
+                        Ok((hosts, registered)) => node.owners_missing(hosts, &registered, is_first, context),
+                        Err(reason) => log::warn!("the search for orphaned instances failed: {reason}"),
+                    }
+                    context.run_later(SWEEP_INTERVAL, |_, context| {
+                        context.notify(Sweep { is_first: false })
+                    });
                 });
-            });
         context.spawn(search);
     }
 }
 
 impl MasterNode {
-    fn owners_missing(&mut self, found: BTreeSet<String>, is_first: bool, context: &mut Context<Self>) {
-        let mut act: Vec<String> = found
-            .iter()
-            .filter(|owner| is_first || self.missing.contains(*owner))
-            .cloned()
-            .collect();
-        if is_first {
-            act.push(self.term.incarnation.address.to_string());
-        }
-        self.missing = found;
+    fn owners_missing(
+        &mut self,
+        hosts: Vec<String>,
+        registered: &[String],
+        is_first: bool,
+        context: &mut Context<Self>,
+    ) {
+        let own = &self.term.incarnation.address;
+        let act = self.sweep.look(hosts, registered, own, is_first);
         for address in act {
             let loss = Loss {
                 address,

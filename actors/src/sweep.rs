@@ -1,13 +1,11 @@
-//! Owners that rows name and the registry does not.
+//! What the search for orphaned instances reads.
 
 use crate::term::Term;
 use orca_registry::paths;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Addresses other than ours that have running instances and no node. The registry is read after the rows, so a master that registers and
-/// claims meanwhile is seen.
-pub(crate) async fn orphaned_owners(term: Arc<Term>) -> Result<BTreeSet<String>, String> {
+/// The owners that running instances name, and then the registered masters: in this order, so that a master that registers and claims meanwhile is seen.
+pub(crate) async fn owners_and_masters(term: Arc<Term>) -> Result<(Vec<String>, Vec<String>), String> {
     let hosts = term
         .pool
         .run(orca_schema::Store::hosts_with_instances)
@@ -18,6 +16,5 @@ pub(crate) async fn orphaned_owners(term: Arc<Term>) -> Result<BTreeSet<String>,
         .children(paths::MASTERS)
         .await
         .map_err(|error| error.to_string())?;
-    let orphaned = |host: &String| *host != *term.incarnation.address && !registered.contains(host);
-    Ok(hosts.into_iter().filter(orphaned).collect())
+    Ok((hosts, registered))
 }

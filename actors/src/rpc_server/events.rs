@@ -7,10 +7,10 @@
 use super::{Desk, Reception};
 use crate::limits::{EVENT_PARK_INTERVAL, EVENT_PARK_ROUNDS_MAX};
 use crate::workflow::Deliver;
+use orca_engine::stray_report::{Standing, Verdict as Found, judge};
 use orca_engine::time::Millis;
 use orca_engine::workflow::{Event, ExecutorEvent, ExecutorEventKind};
 use orca_rpc::{Declined, Router, methods};
-use orca_schema::AttemptView;
 use std::sync::Arc;
 
 pub(super) fn routes(router: Router, reception: &Reception) -> Router {
@@ -116,18 +116,7 @@ async fn acknowledge(desk: &Desk, event: &ExecutorEvent) {
         .await;
 }
 
-/// What the rows say about a report whose workflow is not in memory.
-enum Found {
-    /// The attempt has ended, in the row too.
-    Finished,
-    /// Another attempt has taken its place and this one was not seen to end.
-    Replaced,
-    /// Another master owns the workflow, or there is no such attempt.
-    Elsewhere,
-    /// The workflow is ours or about to be claimed, or nobody knows: wait.
-    Coming,
-}
-
+/// No row is like another owner's; rows that cannot be read now may be ours.
 async fn look_up(desk: &Desk, report: &Report) -> Found {
     let id = report.event.task_instance_id;
     let row = match desk.term.pool.run(move |store| store.attempt(id)).await {
@@ -138,29 +127,11 @@ async fn look_up(desk: &Desk, report: &Report) -> Found {
             return Found::Coming;
         }
     };
-    found(&row, &desk.term.incarnation.address)
-}
-
-fn found(row: &AttemptView, own_address: &str) -> Found {
-    let AttemptView {
-        task_state,
-        task_is_valid,
-        workflow_state,
-        workflow_host,
-    } = row;
-    if !task_is_valid {
-        return Found::Replaced;
-    }
-    if task_state.is_finished()
-        && (workflow_state.is_final() || workflow_host.as_deref() == Some(own_address))
-    {
-        return Found::Finished;
-    }
-    if workflow_state.is_final() {
-        return Found::Replaced;
-    }
-    match workflow_host.as_deref() {
-        Some(host) if host != own_address && workflow_state.needs_failover() => Found::Elsewhere,
-        Some(_) | None => Found::Coming,
-    }
+    let standing = Standing {
+        task_state: row.task_state,
+        task_is_valid: row.task_is_valid,
+        workflow_state: row.workflow_state,
+        workflow_host: row.workflow_host.as_deref(),
+    };
+    judge(standing, &desk.term.incarnation.address)
 }

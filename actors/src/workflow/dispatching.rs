@@ -3,6 +3,7 @@
 //! A context is built twice: once before the attempt is queued, since an attempt whose context cannot be built must fail at once, and once when a worker is
 //! chosen. In between it is not kept, because thousands of attempts may wait for days.
 
+use super::effects::report_missing_worker;
 use super::{Deliver, WorkflowActor};
 use crate::dispatch::{Enqueue, Waiting};
 use crate::limits::CONTEXT_RETRY_PAUSE;
@@ -94,7 +95,13 @@ impl WorkflowActor {
         self.term.io.spawn(async move {
             let outcome = term.calls.dispatch(&host, &built, epoch).await;
             measure(&term, &built, &outcome);
-            workflow.do_send(Deliver(vec![answer(outcome, built.task_instance_id, host)]));
+            workflow.do_send(Deliver(vec![answer(
+                outcome,
+                built.task_instance_id,
+                host.clone(),
+            )]));
+            // It may have left the registry between the choice and the call, and that was told before the attempt was there.
+            report_missing_worker(&term, host, &workflow).await;
         });
     }
 

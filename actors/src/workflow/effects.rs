@@ -119,6 +119,7 @@ impl WorkflowActor {
 
     fn send_take_over(&self, task_instance_id: i32, host: String, actor: &mut Context<Self>) {
         let (term, workflow, epoch) = (self.term.clone(), actor.address(), self.fence.epoch);
+        let watched = self.machine.is_watched(task_instance_id);
         self.term.io.spawn(async move {
             let taken = term.calls.take_over(&host, task_instance_id, epoch).await;
             let answer = Event::TakeOverAnswered {
@@ -127,7 +128,7 @@ impl WorkflowActor {
                 taken,
             };
             workflow.do_send(Deliver(vec![answer]));
-            if taken.is_none() {
+            if taken.is_none() || !watched {
                 report_missing_worker(&term, host, &workflow).await;
             }
         });
@@ -135,6 +136,7 @@ impl WorkflowActor {
 
     fn send_probe(&self, task_instance_id: i32, host: String, actor: &mut Context<Self>) {
         let (term, workflow) = (self.term.clone(), actor.address());
+        let watched = self.machine.is_watched(task_instance_id);
         self.term.io.spawn(async move {
             let present = term.calls.has_task(&host, task_instance_id).await;
             let answer = Event::Probed {
@@ -143,17 +145,18 @@ impl WorkflowActor {
                 present,
             };
             workflow.do_send(Deliver(vec![answer]));
-            if present.is_none() {
+            if present.is_none() || !watched {
                 report_missing_worker(&term, host, &workflow).await;
             }
         });
     }
 }
 
-/// A worker that does not answer and is not registered will never be reported as leaving, so this workflow would ask for ever.
-async fn report_missing_worker(term: &Term, host: String, workflow: &Addr<WorkflowActor>) {
+/// A worker that is not registered will never be reported as leaving, whether it answers or not: so that is said here, unless the attempt is watched.
+pub(super) async fn report_missing_worker(term: &Term, host: String, workflow: &Addr<WorkflowActor>) {
     let is_registered = || term.cluster.borrow().workers.worker(&host).is_some();
-    let before = term.now();
+    // What was sent up to this very moment.
+    let before = term.now().plus(1);
     let Some(grace) = term.cluster.borrow().worker_grace.filter(|_| !is_registered()) else {
         return;
     };

@@ -261,6 +261,13 @@ impl WorkflowMachine {
         self.retired
     }
 
+    /// Its worker runs it without being registered, and is asked again and again.
+    #[must_use]
+    pub fn is_watched(&self, task_instance_id: i32) -> bool {
+        self.node_of(task_instance_id)
+            .is_some_and(|node| self.node(node).attempt.watched)
+    }
+
     /// Attempts that a worker has or may have, with their hosts.
     pub fn at_workers(&self) -> impl Iterator<Item = (i32, &str)> {
         self.active.iter().filter_map(|&node| {

@@ -131,6 +131,8 @@ pub struct Attempt {
     pub(crate) doubt_kill_sent: bool,
     /// The worker has left the registry.
     pub(crate) worker_gone: bool,
+    /// The worker has it although it had left the registry: it is asked now and then whether it still has.
+    pub(crate) watched: bool,
 }
 
 /// One node of a run.

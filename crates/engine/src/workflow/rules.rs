@@ -14,6 +14,8 @@ pub struct Rules {
     pub task_runtime_max_ms: Option<i64>,
     /// Pause between two questions about an attempt of unknown outcome, and between two take-over calls.
     pub probe_interval_ms: i64,
+    /// Pause between two questions about an attempt whose worker runs it without being registered.
+    pub watch_interval_ms: i64,
     /// How long a dispatch of unknown outcome is asked for before a "no" may become final. Longer than a worker may need
     /// to get to a request that was already in its queue.
     pub doubt_bound_ms: i64,
@@ -36,6 +38,7 @@ impl Rules {
             zone,
             task_runtime_max_ms: None,
             probe_interval_ms: 1_000,
+            watch_interval_ms: 5_000,
             doubt_bound_ms: 10_000,
             kill_interval_ms: 10_000,
             kill_tries_max: 60,

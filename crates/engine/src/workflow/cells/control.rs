@@ -194,7 +194,7 @@ impl Draft<'_> {
     fn doubt_kill_answered(&mut self, node: NodeId, queued: Option<bool>) -> Verdict {
         match queued {
             Some(true) => {
-                self.confirmed(node);
+                self.found_at_worker(node);
                 Verdict::Done
             }
             Some(false) => {

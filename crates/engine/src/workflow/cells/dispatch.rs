@@ -185,8 +185,13 @@ impl Draft<'_> {
         }
         self.set_stage(node, if running { Stage::Running } else { Stage::Held });
         let attempt = &mut self.node_mut(node).attempt;
+        let gone = attempt.worker_gone;
+        attempt.watched |= gone;
         (attempt.doubt_since, attempt.worker_gone, attempt.call_open) = (None, false, false);
-        if attempt.kill_wanted {
+        if gone {
+            self.watch(node);
+        }
+        if self.node(node).attempt.kill_wanted {
             self.send_kill(node);
         } else if self.state() == WorkflowState::ReadyPause {
             self.send_pause(node);
@@ -221,6 +226,18 @@ impl Draft<'_> {
         self.effect(Effect::ArmTimer {
             timer,
             at: self.now.plus(self.base.rules.probe_interval_ms),
+        });
+    }
+
+    /// A worker that is not registered ends its tasks as soon as it learns of that, and nobody will say so: it is asked again until the attempt
+    /// has ended.
+    pub(in crate::workflow) fn watch(&mut self, node: NodeId) {
+        let timer = Timer::Probe {
+            task_instance_id: self.id(node),
+        };
+        self.effect(Effect::ArmTimer {
+            timer,
+            at: self.now.plus(self.base.rules.watch_interval_ms),
         });
     }
 

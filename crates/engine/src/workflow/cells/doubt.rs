@@ -34,7 +34,7 @@ impl Draft<'_> {
         let gone = self.node(node).attempt.worker_gone;
         match present {
             Some(true) => {
-                self.confirmed(node);
+                self.found_at_worker(node);
                 Verdict::Done
             }
             Some(false) | None if gone && self.bound_is_over(node) => {
@@ -49,6 +49,16 @@ impl Draft<'_> {
             }
             Some(false) => Verdict::Nothing("the call may still be on its way to the worker"),
             None => Verdict::Nothing("the worker has not answered; it is asked again"),
+        }
+    }
+
+    /// The worker has it after all. What an earlier owner has sent reports to that one until it is taken over.
+    pub(super) fn found_at_worker(&mut self, node: NodeId) {
+        if self.node(node).attempt.sent_at.is_some() {
+            self.confirmed(node);
+        } else {
+            self.set_stage(node, Stage::TakingOver);
+            self.send_take_over(node);
         }
     }
 
@@ -73,6 +83,11 @@ impl Draft<'_> {
                 self.send_take_over(node);
                 Verdict::Done
             }
+            Stage::Held | Stage::Running if self.node(node).attempt.watched => {
+                self.send_take_over(node);
+                self.watch(node);
+                Verdict::Done
+            }
             Stage::Idle
             | Stage::AwaitingSlot
             | Stage::Queued
@@ -91,7 +106,12 @@ impl Draft<'_> {
                 self.take_over_answered(node, taken);
                 Ok(Verdict::Done)
             }
-            Stage::Held | Stage::Running => Ok(Verdict::Nothing("a report came before the answer")),
+            // It had it when it was asked before, and would still have it if its end were not committed.
+            Stage::Held | Stage::Running if self.node(node).attempt.watched && taken == Some(false) => {
+                self.replace_attempt(node, "its worker does not have it any more");
+                Ok(Verdict::Done)
+            }
+            Stage::Held | Stage::Running => Ok(Verdict::Nothing("the worker has it, or has not answered")),
             Stage::Idle | Stage::AwaitingSlot | Stage::Queued | Stage::Sent | Stage::Doubtful => {
                 Err(self.not_asked(node))
             }
@@ -157,14 +177,15 @@ impl Draft<'_> {
 
     fn was_sent_to(&self, node: NodeId, host: &str, before: Millis) -> bool {
         let place = self.node(node);
-        let Some(row) = place.task().filter(|row| row.host.as_deref() == Some(host)) else {
+        if place.task().and_then(|row| row.host.as_deref()) != Some(host) {
             return false;
-        };
+        }
+        // What an earlier owner has sent was sent before this one heard of any loss. A time that lies ahead was taken before our clock was set back,
+        // and so before the loss.
         place
             .attempt
             .sent_at
-            .or(row.submit_time)
-            .is_none_or(|sent| sent < before)
+            .is_none_or(|sent| sent < before || sent > self.now && before <= self.now)
     }
 
     fn lose_worker(&mut self, node: NodeId) {

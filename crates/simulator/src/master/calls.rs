@@ -1,0 +1,118 @@
+//! Calls to workers; the lease is asked before each, and every answer comes back as an event of the workflow (`orca_actors::calls`).
+
+use super::{MasterEvent, Owned, Pending, Transmit};
+use crate::limits::CALL_TIMEOUT_MS;
+use crate::worker::{Call, CallAnswer, Order, Reply};
+use crate::world::World;
+use orca_engine::workflow::{Event, NodeId};
+
+impl World {
+    pub(super) fn dispatch_call(&mut self, index: usize, owned: Owned, node: NodeId, id: i32, host: String) {
+        let owner = self.masters[index].address.to_string();
+        let Some(run) = self.run_of(index, owned) else {
+            return;
+        };
+        let Some(task) = run.machine.task(node).filter(|task| task.id == id) else {
+            return;
+        };
+        let order = Order {
+            task_instance_id: id,
+            task_code: task.task_code,
+            workflow_instance_id: owned.0,
+            workflow_instance_name: run.machine.instance().name.clone(),
+            first_submit_time: task.first_submit_time.unwrap_or_default(),
+            owner,
+            owner_epoch: owned.1,
+        };
+        self.call(index, owned, host, Call::Dispatch(Box::new(order)));
+    }
+
+    pub(super) fn call(&mut self, index: usize, owned: Owned, host: String, what: Call) {
+        let holds = self.masters[index]
+            .term
+            .as_ref()
+            .is_some_and(|term| term.lease.holds());
+        if !holds {
+            return self.call_answered(index, owned, host, what, CallAnswer::NotSent);
+        }
+        let pending = Pending::Worker {
+            owned,
+            host: host.clone(),
+            what: what.clone(),
+        };
+        let call = self.open_call(index, pending);
+        self.to_master(index, CALL_TIMEOUT_MS, MasterEvent::CallTimeout { call });
+        self.transmit(index, Transmit::Worker { call, host, what });
+    }
+
+    pub(super) fn call_answered(
+        &mut self,
+        index: usize,
+        owned: Owned,
+        host: String,
+        what: Call,
+        answer: CallAnswer,
+    ) {
+        let flag = match &answer {
+            CallAnswer::Accepted(Reply::Flag(flag)) => Some(*flag),
+            CallAnswer::Accepted(Reply::Dispatched(_)) | CallAnswer::NotSent | CallAnswer::Broken => None,
+        };
+        let watched = match &what {
+            Call::Probe(id) | Call::TakeOver { id, .. } => self
+                .run_of(index, owned)
+                .is_some_and(|run| run.machine.is_watched(*id)),
+            _ => false,
+        };
+        let asks_who_is_there = matches!(what, Call::Probe(_) | Call::TakeOver { .. })
+            && (flag.is_none() || !watched)
+            || matches!(what, Call::Dispatch(_));
+        let event = match what {
+            Call::Dispatch(order) => dispatched(order.task_instance_id, &host, answer),
+            Call::Kill(id) => Event::KillAnswered {
+                task_instance_id: id,
+                host: host.clone(),
+                queued: flag,
+            },
+            Call::TakeOver { id, .. } => Event::TakeOverAnswered {
+                task_instance_id: id,
+                host: host.clone(),
+                taken: flag,
+            },
+            Call::Probe(id) => Event::Probed {
+                task_instance_id: id,
+                host: host.clone(),
+                present: flag,
+            },
+            Call::Pause | Call::Ack(..) => return,
+        };
+        self.deliver(index, owned, vec![event]);
+        if asks_who_is_there {
+            self.report_missing_worker(index, owned, host);
+        }
+    }
+}
+
+fn dispatched(task_instance_id: i32, host: &str, answer: CallAnswer) -> Event {
+    let host = host.to_owned();
+    match answer {
+        CallAnswer::Accepted(Reply::Dispatched(Err(reason))) => Event::DispatchRefused {
+            task_instance_id,
+            host,
+            reason,
+        },
+        CallAnswer::Accepted(_) => Event::DispatchAccepted {
+            task_instance_id,
+            host,
+        },
+        CallAnswer::NotSent => Event::DispatchRefused {
+            task_instance_id,
+            host,
+            reason: "not sent".to_owned(),
+        },
+        CallAnswer::Broken => Event::DispatchUnknown {
+            task_instance_id,
+            host,
+            reason: "no answer".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,62 @@
+use orca_simulator::run;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const FIXED_SEEDS: u64 = 150;
+const FRESH_SEEDS: u64 = 15;
+
+fn assert_kept(seed: u64) {
+    let outcome = run(seed, false);
+    assert!(
+        outcome.violations.is_empty(),
+        "seed {seed}: {:#?}; look at it with: cargo run --release -p orca-simulator -- replay {seed}",
+        outcome.violations
+    );
+}
+
+#[test]
+fn no_promise_is_broken_for_a_fixed_set_of_seeds() {
+    (0..FIXED_SEEDS).for_each(assert_kept);
+}
+
+#[test]
+#[allow(clippy::print_stdout)]
+fn no_promise_is_broken_for_fresh_seeds() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let base = u64::try_from(now.as_millis()).unwrap();
+    println!("fresh seeds from {base}");
+    (base..base + FRESH_SEEDS).for_each(assert_kept);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let (one, other) = (run(11, true), run(11, true));
+    assert!(one.trace.len() > 20, "a run that tells nothing shows nothing");
+    assert_eq!(one.trace, other.trace);
+}
+
+/// The registry drops a worker that still answers; it takes the question, ends its tasks when it learns of its session, and nobody says so.
+#[test]
+fn a_worker_that_answers_without_being_registered_is_asked_again() {
+    assert_kept(7);
+}
+
+/// A master that comes back is fenced by the peer that takes up its earlier death, between its row and its node.
+#[test]
+fn a_master_that_was_fenced_at_its_birth_comes_back_as_another_incarnation() {
+    assert_kept(101);
+    assert_kept(362);
+}
+
+/// The dispatch of an earlier owner arrives after its new owner has asked for the attempt: the executor reports to the earlier one until it is told.
+#[test]
+fn an_attempt_that_is_found_late_is_taken_over() {
+    assert_kept(332);
+    assert_kept(563);
+}
+
+/// The clock of a master is set back between the dispatch and the loss of the worker.
+#[test]
+fn a_worker_is_lost_after_the_clock_was_set_back() {
+    assert_kept(9);
+    assert_kept(115);
+}
