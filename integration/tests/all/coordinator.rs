@@ -325,9 +325,13 @@ fn requests_find_the_owner_and_the_run_that_waits() {
     );
     fs::write(scene.folder().join("go"), "").unwrap();
     scene.rpc.recover_suspended(scene.master(0), ids[2]).unwrap();
-    await_that("the recovered one to succeed", || {
-        scene.instance(ids[2]).state == WorkflowState::Success
-    });
+    let succeeded = || (scene.instance(ids[2]).state == WorkflowState::Success).then_some(());
+    let end = until(
+        "the recovered one to succeed",
+        Deadline::after_seconds(WAIT_SECONDS),
+        succeeded,
+    );
+    end.unwrap_or_else(|error| panic!("{error}: {:?}\n{}", scene.instance(ids[2]), scene.logs()));
     assert_eq!(scene.cluster.count_rows("t_ds_serial_command").unwrap(), 0);
 }
 

@@ -107,15 +107,17 @@ impl Scene {
                 state.is_final().then_some(state)
             },
         );
-        ended.unwrap_or_else(|error| {
-            let tail = self
-                .cluster
-                .masters
-                .iter()
-                .map(|master| master.process.log_tail())
-                .collect::<Vec<_>>();
-            panic!("{error}\n{:?}\n{}", self.tasks(id), tail.join("\n---\n"))
-        })
+        ended.unwrap_or_else(|error| panic!("{error}\n{:?}\n{}", self.tasks(id), self.logs()))
+    }
+
+    /// The ends of the masters' logs.
+    pub(crate) fn logs(&self) -> String {
+        let tail = self
+            .cluster
+            .masters
+            .iter()
+            .map(|master| master.process.log_tail());
+        tail.collect::<Vec<_>>().join("\n---\n")
     }
 
     pub(crate) fn tasks(&self, id: i32) -> Vec<TaskInstance> {
