@@ -1,6 +1,7 @@
 //! What a task's parameters name outside the run: data sources and the Kubernetes namespace (`AbstractParameters.getResources`).
 
 use crate::model::TaskDefinition;
+use crate::params::first_value;
 use serde_json::Value;
 
 /// Where Kubernetes tasks run.
@@ -78,6 +79,5 @@ pub(super) fn namespace(task: &TaskDefinition) -> Option<Namespace> {
 }
 
 fn parsed(text: Option<&str>) -> Value {
-    text.and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default()
+    text.and_then(|text| first_value(text).ok()).unwrap_or_default()
 }

@@ -21,6 +21,7 @@ pub use expression::evaluate as evaluate_time_expression;
 pub use pattern::format as format_time;
 pub use placeholder::substitute;
 pub use prepare::{PrepareInputs, prepare_params};
+pub(crate) use property::first_value;
 pub use property::{local_params, merge_global_params, parse_properties, write_properties};
 pub use var_pool::{Predecessor, incoming_var_pool, merge_var_pool, write_var_pool};
 

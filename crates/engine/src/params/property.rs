@@ -33,13 +33,20 @@ pub fn local_params(task_params: Option<&str>) -> Result<Vec<Property>, ParamErr
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let value: Value = serde_json::from_str(text).map_err(|error| ParamError::NotAList {
+    let value = first_value(text).map_err(|error| ParamError::NotAList {
         what: WHAT,
         reason: error.to_string(),
     })?;
     value
         .get("localParams")
         .map_or(Ok(Vec::new()), |list| properties_of(list, WHAT))
+}
+
+/// The JSON value that the text begins with. What follows it is ignored, as by the reference's reader; stored task parameters have
+/// a comma there at times.
+pub(crate) fn first_value(text: &str) -> Result<Value, serde_json::Error> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter();
+    values.next().unwrap_or(Ok(Value::Null))
 }
 
 /// `global_params` of an instance: the definition's, overridden by the start parameters of the same name. Placeholders stay

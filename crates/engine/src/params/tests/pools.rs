@@ -77,6 +77,8 @@ fn global_params_are_overridden_by_start_parameters() {
 fn local_params_come_out_of_the_task_parameters() {
     let text = r#"{"rawScript":"x","localParams":[{"prop":"a","direct":"IN","type":"VARCHAR","value":"1"}]}"#;
     assert_eq!(local_params(Some(text)), Ok(vec![input("a", "1")]));
+    // What follows the object is not looked at.
+    assert_eq!(local_params(Some(&format!("{text},"))), Ok(vec![input("a", "1")]));
     for none in [
         None,
         Some(""),
