@@ -6,3 +6,6 @@ pub const GRAPH_SIZE_MAX: usize = 1_000_000;
 
 /// Active tasks that one view of a machine lists: it goes over a monitor endpoint.
 pub const VIEW_TASKS_MAX: usize = 200;
+
+/// Things that one DEPENDENT task waits for. Each is asked about for every interval of its cycle.
+pub const DEPENDENT_ITEMS_MAX: usize = 1_000;

@@ -28,6 +28,8 @@ pub struct ClaimPlan {
     pub clone: Vec<(i32, TaskInstance)>,
     /// Paused rows that are used again: state SUBMITTED_SUCCESS, nothing else.
     pub reset: Vec<i32>,
+    /// New `app_link` of rows that are used again: their child is to be recovered with them.
+    pub relink: Vec<(i32, String)>,
     /// The rows that the new machine starts from, apart from `clone`.
     pub attach: Vec<TaskInstance>,
 }

@@ -152,6 +152,7 @@ impl Claim<'_> {
             supersede: recovery.supersede,
             clone: recovery.clone,
             reset: recovery.reset,
+            relink: recovery.relink,
             attach: recovery.attach,
             ..self.plan(instance)
         })
@@ -242,6 +243,7 @@ impl Claim<'_> {
             supersede: Vec::new(),
             clone: Vec::new(),
             reset: Vec::new(),
+            relink: Vec::new(),
             attach: Vec::new(),
         }
     }

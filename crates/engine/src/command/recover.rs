@@ -3,6 +3,7 @@
 
 use crate::codes::TaskState;
 use crate::graph::ExecutionGraph;
+use crate::logic::sub_workflow::owing_recovery;
 use crate::model::{DefinitionSnapshot, TaskInstance};
 use crate::time::Millis;
 use crate::workflow::recovered_row;
@@ -13,6 +14,7 @@ pub(super) struct Recovery {
     pub(super) supersede: Vec<i32>,
     pub(super) clone: Vec<(i32, TaskInstance)>,
     pub(super) reset: Vec<i32>,
+    pub(super) relink: Vec<(i32, String)>,
     pub(super) attach: Vec<TaskInstance>,
 }
 
@@ -45,13 +47,21 @@ pub(super) fn recover(
 impl Recovery {
     fn take(&mut self, row: TaskInstance, now: Millis) {
         match row.state {
-            TaskState::Failure | TaskState::Kill => self.clone.push((row.id, recovered_row(&row, now))),
+            TaskState::Failure | TaskState::Kill => {
+                self.clone
+                    .push((row.id, owing_recovery(recovered_row(&row, now))));
+            }
             TaskState::Pause => {
                 self.reset.push(row.id);
-                self.attach.push(TaskInstance {
+                let kept = row.app_link.clone();
+                let row = owing_recovery(TaskInstance {
                     state: TaskState::SubmittedSuccess,
                     ..row
                 });
+                if let Some(link) = row.app_link.clone().filter(|_| row.app_link != kept) {
+                    self.relink.push((row.id, link));
+                }
+                self.attach.push(row);
             }
             TaskState::SubmittedSuccess
             | TaskState::RunningExecution

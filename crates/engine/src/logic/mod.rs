@@ -4,8 +4,10 @@
 //! shell.
 
 pub mod conditions;
+pub mod dependent;
 pub mod fake;
 pub mod script;
+pub mod sub_workflow;
 pub mod switch;
 
 /// A task type that is never sent to a worker.

@@ -107,6 +107,18 @@ impl Draft<'_> {
             Event::SlotAcquired { task_instance_id } => {
                 self.current(*task_instance_id, |draft, node| draft.on_slot_acquired(node))
             }
+            Event::ChildPrepared {
+                task_instance_id,
+                found,
+            } => self.current(*task_instance_id, |draft, node| {
+                draft.on_child_prepared(node, found)
+            }),
+            Event::ResultsSettled {
+                task_instance_id,
+                context,
+            } => self.current(*task_instance_id, |draft, node| {
+                draft.on_results_settled(node, context)
+            }),
             Event::TimerFired(timer) => self.on_timer(timer),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::NodeId;
 use crate::codes::{ExecutorEventType, WorkflowState};
+use crate::logic::sub_workflow::Wish;
 use crate::time::Millis;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +56,16 @@ pub enum Effect {
     SendProbe {
         task_instance_id: i32,
         host: String,
+    },
+    /// Report the attempt's end when its child ends. `None`: the child that this step has started, which its relation row names.
+    FollowChild {
+        task_instance_id: i32,
+        child: Option<i32>,
+    },
+    /// Ask the child of an attempt that is over to pause or stop, until it has.
+    AskChild {
+        child: i32,
+        wish: Wish,
     },
     /// Send `TimerFired(timer)` at that time. Arming an armed timer moves it.
     ArmTimer {

@@ -2,6 +2,7 @@
 
 use super::effect::Timer;
 use crate::codes::ExecutorEventType;
+use crate::logic::sub_workflow::ChildFound;
 use crate::model::Property;
 use crate::time::Millis;
 
@@ -72,6 +73,16 @@ pub enum Event {
     /// The task-group coordinator has given this attempt its slot.
     SlotAcquired {
         task_instance_id: i32,
+    },
+    /// A SUB_WORKFLOW attempt that runs has looked for its child and is ready to start, recover or follow it.
+    ChildPrepared {
+        task_instance_id: i32,
+        found: ChildFound,
+    },
+    /// What an attempt inside this master has found out so far, for `t_ds_task_instance_context`.
+    ResultsSettled {
+        task_instance_id: i32,
+        context: String,
     },
     TimerFired(Timer),
     /// The worker at this address has left the registry, or came back as another process; attempts submitted there

@@ -129,6 +129,8 @@ pub struct Attempt {
     pub(crate) doubt_since: Option<Millis>,
     /// The kill that makes a "no" final is out.
     pub(crate) doubt_kill_sent: bool,
+    /// Its child is started, or followed.
+    pub(crate) child_followed: bool,
     /// The worker has left the registry.
     pub(crate) worker_gone: bool,
     /// The worker has it although it had left the registry: it is asked now and then whether it still has.

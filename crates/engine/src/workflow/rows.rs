@@ -2,6 +2,7 @@
 
 use super::{Draft, NodeId, TaskChange};
 use crate::codes::{Flag, TaskState};
+use crate::logic::sub_workflow;
 use crate::model::{TaskDefinition, TaskInstance, WorkflowInstance};
 use crate::time::Millis;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ pub(super) fn first_run(task: &TaskDefinition, instance: &WorkflowInstance, now:
 
 /// The next attempt after a failure (`RetryTaskInstanceFactory`): what it was given is kept, what it did is not.
 pub(super) fn retry(failed: &TaskInstance, now: Millis) -> TaskInstance {
-    TaskInstance {
+    let mut row = TaskInstance {
         id: 0,
         state: TaskState::SubmittedSuccess,
         host: None,
@@ -69,7 +70,9 @@ pub(super) fn retry(failed: &TaskInstance, now: Millis) -> TaskInstance {
         retry_times: failed.retry_times.saturating_add(1),
         flag: Flag::Yes,
         ..failed.clone()
-    }
+    };
+    sub_workflow::without_child(&mut row);
+    row
 }
 
 /// A fresh attempt in place of one that was lost or is recovered (`FailoverTaskInstanceFactory`,

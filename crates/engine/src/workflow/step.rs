@@ -140,6 +140,7 @@ fn resolve(effect: &mut Effect, ids: &BTreeMap<i32, i32>) {
         | Effect::SendAck { task_instance_id, .. }
         | Effect::SendTakeOver { task_instance_id, .. }
         | Effect::SendProbe { task_instance_id, .. }
+        | Effect::FollowChild { task_instance_id, .. }
         | Effect::Note {
             task_instance_id: Some(task_instance_id),
             ..
@@ -158,6 +159,7 @@ fn resolve(effect: &mut Effect, ids: &BTreeMap<i32, i32>) {
             task_instance_id: None,
             ..
         }
+        | Effect::AskChild { .. }
         | Effect::Retire { .. } => return,
     };
     if let Some(&real) = ids.get(id) {

@@ -1,5 +1,4 @@
-//! What cannot be run, in one place: task types that are not built yet or are switched off. Such a task fails with the reason; it
-//! never runs in a way nobody asked for.
+//! What cannot be run, in one place: a task type that is switched off. Such a task fails with the reason; it never runs in a way nobody asked for.
 
 use super::{Draft, NodeId, Rules};
 use crate::logic::LogicType;
@@ -13,22 +12,10 @@ pub(super) fn is_condition(task: &TaskDefinition) -> bool {
 
 /// Why the task cannot be run.
 pub(super) fn unsupported(task: &TaskDefinition, rules: &Rules) -> Option<String> {
-    match LogicType::of(&task.task_type) {
-        Some(LogicType::Fake) if !rules.fake_task_enabled => {
-            return Some(
-                "task type LogicFakeTask is for tests and switched off; orca.fake-task.enabled=true switches it on"
-                    .to_owned(),
-            );
-        }
-        Some(LogicType::SubWorkflow | LogicType::Dependent) => {
-            return Some(format!(
-                "task type {} is not supported by this version",
-                task.task_type
-            ));
-        }
-        Some(LogicType::Fake | LogicType::Conditions | LogicType::Switch) | None => {}
-    }
-    None
+    let is_fake = LogicType::of(&task.task_type) == Some(LogicType::Fake);
+    (is_fake && !rules.fake_task_enabled).then(|| {
+        "task type LogicFakeTask is for tests and switched off; orca.fake-task.enabled=true switches it on".to_owned()
+    })
 }
 
 impl Draft<'_> {

@@ -2,6 +2,7 @@
 
 use super::NodeId;
 use crate::codes::{Flag, TaskState, WorkflowState};
+use crate::logic::sub_workflow::NewChild;
 use crate::model::{Alert, BackfillRun, TaskInstance};
 use crate::time::Millis;
 
@@ -30,6 +31,28 @@ pub enum Write {
         serial: bool,
     },
     InsertAlert(Alert),
+    /// Start a workflow instance as the child of this attempt: its row, its command or place in the serial queue, its relation to the parent,
+    /// and its id in the attempt's `app_link`.
+    StartChild {
+        task_instance_id: i32,
+        child: Box<NewChild>,
+    },
+    /// Let the child run again as its state asks for, unless it runs or has succeeded; and relate it to this attempt.
+    RecoverChild {
+        task_instance_id: i32,
+        child: i32,
+        user_id: i32,
+    },
+    /// Relate the child of an earlier attempt to this one.
+    LinkChild {
+        task_instance_id: i32,
+        child: i32,
+    },
+    /// What the attempt has found out so far.
+    SetTaskContext {
+        task_instance_id: i32,
+        context: String,
+    },
     /// Ask for a task-group slot: a waiting queue row for the row inserted for, or current at, `node`. Nothing is written when that row has one already (it
     /// keeps its place, or its slot), or when the group does not exist or is closed.
     QueueForSlot {

@@ -1,6 +1,7 @@
 //! How an attempt ends, whoever says so.
 
 use crate::codes::{TaskState, WorkflowState};
+use crate::logic::sub_workflow::Wish;
 use crate::model::Property;
 use crate::time::Millis;
 use crate::workflow::node::Chain;
@@ -99,6 +100,7 @@ impl Draft<'_> {
     pub(in crate::workflow) fn replace_attempt(&mut self, node: NodeId, reason: &str) {
         if self.node(node).attempt.kill_wanted && self.state() == WorkflowState::RunningExecution {
             self.note(node, format!("is gone ({reason}) and counts as killed"));
+            self.ask_child(node, Wish::Stop);
             return self.close_killed(node, self.now);
         }
         self.note(node, format!("is replaced by a new attempt: {reason}"));

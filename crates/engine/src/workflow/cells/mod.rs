@@ -1,6 +1,7 @@
 //! The cells of the task and workflow tables: what one event means where. Each is a transition, a named no-op, or a refusal,
 //! and a refusal is given before anything is changed.
 
+mod child;
 mod control;
 mod dispatch;
 mod doubt;

@@ -3,6 +3,7 @@
 use super::{Cell, Verdict};
 use crate::codes::{TaskState, WorkflowState};
 use crate::logic::LogicType;
+use crate::logic::sub_workflow::Wish;
 use crate::time::{MILLIS_PER_MINUTE, Millis};
 use crate::workflow::node::Chain;
 use crate::workflow::{Draft, Effect, NodeId, Refusal, Stage, TaskChange, Timer, rows, support};
@@ -78,9 +79,11 @@ impl Draft<'_> {
     pub(in crate::workflow) fn start_attempt(&mut self, node: NodeId) {
         self.set_stage(node, Stage::Queued);
         if self.state() == WorkflowState::ReadyStop || self.node(node).attempt.kill_wanted {
+            self.ask_child(node, Wish::Stop);
             return self.close_killed(node, self.now);
         }
         if self.state() == WorkflowState::ReadyPause {
+            self.ask_child(node, Wish::Pause);
             return self.close_paused(node);
         }
         if let Some(reason) = support::unsupported(self.definition(node), &self.base.rules) {

@@ -4,6 +4,7 @@ use super::kit;
 use super::script::{Hits, run_file};
 use super::tables::{files, regenerate};
 use crate::codes::{TaskState, WorkflowState};
+use crate::logic::sub_workflow::ChildFound;
 use crate::time::Millis;
 use crate::workflow::{Effect, Event, ExecutorEventKind, NodeId, Stage, Step, Timer, WorkflowMachine, Write};
 use std::fmt::Write as _;
@@ -29,6 +30,8 @@ pub(super) fn attempt_of(event: &Event) -> Option<i32> {
         | Event::TakeOverAnswered { task_instance_id, .. }
         | Event::KillAnswered { task_instance_id, .. }
         | Event::BranchChosen { task_instance_id, .. }
+        | Event::ChildPrepared { task_instance_id, .. }
+        | Event::ResultsSettled { task_instance_id, .. }
         | Event::SlotAcquired { task_instance_id } => Some(*task_instance_id),
         Event::Executor(report) => Some(report.task_instance_id),
         Event::TimerFired(timer) => match timer {
@@ -100,6 +103,14 @@ fn task_events(id: i32) -> Vec<Event> {
         Event::BranchChosen {
             task_instance_id,
             task_params: r#"{"nextBranch":2}"#.to_owned(),
+        },
+        Event::ChildPrepared {
+            task_instance_id,
+            found: ChildFound::Definition(kit::child_definition()),
+        },
+        Event::ResultsSettled {
+            task_instance_id,
+            context: "[]".to_owned(),
         },
     ];
     for answer in [Some(true), Some(false), None] {
@@ -288,6 +299,8 @@ fn calls(effects: &[Effect]) -> Vec<&'static str> {
             Effect::SendPause { .. } => Some("pause"),
             Effect::SendTakeOver { .. } => Some("take over"),
             Effect::SendProbe { .. } => Some("ask"),
+            Effect::FollowChild { .. } => Some("follow child"),
+            Effect::AskChild { .. } => Some("ask child"),
             Effect::ArmTimer { .. }
             | Effect::SendAck { .. }
             | Effect::Note { .. }

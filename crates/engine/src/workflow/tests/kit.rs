@@ -112,6 +112,18 @@ pub(crate) fn row(id: i32, task: &TaskDefinition, state: TaskState, host: Option
     }
 }
 
+/// The workflow 200 that a SUB_WORKFLOW task starts.
+pub(crate) fn child_definition() -> crate::logic::sub_workflow::ChildDefinition {
+    crate::logic::sub_workflow::ChildDefinition {
+        code: 200,
+        version: 3,
+        name: "child".to_owned(),
+        project_code: 9,
+        timeout: 0,
+        execution_type: ExecutionType::Parallel,
+    }
+}
+
 pub(crate) fn rules() -> Arc<Rules> {
     Arc::new(Rules::new("me:5678", chrono_tz::Tz::UTC))
 }

@@ -130,6 +130,7 @@ fn read_row(line: &str, tasks: &[TaskDefinition]) -> TaskInstance {
             ("host", value) => row.host = Some(value.to_owned()),
             ("ended", value) => row.end_time = Some(kit::START.plus(value.parse::<i64>().unwrap() * 1_000)),
             ("tried", value) => row.retry_times = value.parse().unwrap(),
+            ("link", value) => row.app_link = Some(value.to_owned()),
             ("pool", value) => row.var_pool = Some(pool_text(value)),
             ("params", value) => row.task_params = Some(Arc::from(value)),
             (other, _) => panic!("no row key {other}"),

@@ -78,6 +78,35 @@ fn show_write(machine: &WorkflowMachine, write: &Write) -> String {
         Write::ReleaseSlot { task_instance_id } => {
             format!("release the slot of {}", name_of(machine, *task_instance_id))
         }
+        Write::StartChild {
+            task_instance_id,
+            child,
+        } => {
+            let given: Vec<String> = child
+                .start_params
+                .iter()
+                .map(|one| format!("{}:{}", one.prop.clone().unwrap(), one.value.clone().unwrap()))
+                .collect();
+            let (name, version) = (&child.definition.name, child.definition.version);
+            format!(
+                "start {name} v{version} with [{}] for {}",
+                given.join(","),
+                name_of(machine, *task_instance_id)
+            )
+        }
+        Write::RecoverChild {
+            task_instance_id,
+            child,
+            ..
+        } => format!("recover {child} for {}", name_of(machine, *task_instance_id)),
+        Write::LinkChild {
+            task_instance_id,
+            child,
+        } => format!("link {child} to {}", name_of(machine, *task_instance_id)),
+        Write::SetTaskContext {
+            task_instance_id,
+            context,
+        } => format!("context {context} of {}", name_of(machine, *task_instance_id)),
     }
 }
 
@@ -132,6 +161,14 @@ fn name_of(machine: &WorkflowMachine, id: i32) -> String {
 
 pub(super) fn show_effect(effect: &Effect) -> String {
     match effect {
+        Effect::FollowChild {
+            task_instance_id,
+            child,
+        } => {
+            let child = child.map_or("the new child".to_owned(), |child| child.to_string());
+            format!("FollowChild {child} for #{task_instance_id}")
+        }
+        Effect::AskChild { child, wish } => format!("AskChild {child} {wish:?}"),
         Effect::QueueDispatch { node, not_before } => {
             format!("QueueDispatch node={} at {}", node.0, seconds(*not_before))
         }

@@ -2,6 +2,7 @@
 
 use super::kit;
 use super::scene::output;
+use crate::logic::sub_workflow::ChildFound;
 use crate::time::Millis;
 use crate::workflow::{Event, ExecutorEventKind, Timer, WorkflowMachine};
 
@@ -42,6 +43,17 @@ impl<'a> Words<'a> {
             "branch" => Event::BranchChosen {
                 task_instance_id: self.id(1),
                 task_params: self.words[2].to_owned(),
+            },
+            "child" => Event::ChildPrepared {
+                task_instance_id: self.id(1),
+                found: match self.words[2] {
+                    "there" => ChildFound::Instance,
+                    _ => ChildFound::Definition(kit::child_definition()),
+                },
+            },
+            "settled" => Event::ResultsSettled {
+                task_instance_id: self.id(1),
+                context: self.words[2].to_owned(),
             },
             "slot" => Event::SlotAcquired {
                 task_instance_id: self.id(1),

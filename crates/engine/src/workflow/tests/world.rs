@@ -256,6 +256,10 @@ impl World {
             }
             Write::ReleaseSlot { task_instance_id } => self.slots.release(*task_instance_id),
             Write::InsertAlert(_) | Write::ContinueBackfill(_) => {}
+            Write::StartChild { .. }
+            | Write::RecoverChild { .. }
+            | Write::LinkChild { .. }
+            | Write::SetTaskContext { .. } => panic!("this world has no tasks inside the master"),
         }
     }
 
@@ -273,6 +277,9 @@ impl World {
 
     fn effect(&mut self, effect: Effect) {
         match effect {
+            Effect::FollowChild { .. } | Effect::AskChild { .. } => {
+                panic!("this world has no tasks inside the master")
+            }
             Effect::QueueDispatch { node, .. } | Effect::RequeueDispatch { node, .. } => {
                 self.queued.insert(node);
             }
