@@ -115,6 +115,7 @@ fn claim_all(store: &Store, batch: usize) -> Vec<Fence> {
                     supersede: none,
                     clone: Vec::new(),
                     reset: Vec::new(),
+                    relink: Vec::new(),
                     attach: Vec::new(),
                 }
             })

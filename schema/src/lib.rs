@@ -31,6 +31,8 @@ pub use db::Connections;
 pub use dialect::Dialect;
 pub use error::{AgainError, CommitError, Error, ErrorClass, TriggerError};
 pub use queries::attempts::AttemptView;
+pub use queries::children::ChildView;
+pub use queries::dependents::MissingReference;
 pub use queries::failover::{DeadMaster, Moved};
 pub use queries::failover_reads::{Failover, FailoverEntry, PlannedMove, PlannedTask};
 pub use queries::serial::{QueueSettled, SerialQueue, SerialStop};

@@ -33,3 +33,5 @@ pub(crate) const CLAIM_RESOLVE_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) const MIGRATION_WAIT_SECONDS: u32 = 120;
 /// Tasks of one definition version: all of them are held in memory by each run.
 pub(crate) const TASKS_PER_DEFINITION_MAX: usize = 10_000;
+/// Questions of waiting tasks in one statement: each is three selects of a UNION, and SQLite takes 500.
+pub(crate) const CANDIDATES_PER_STATEMENT_MAX: usize = 100;

@@ -1,5 +1,6 @@
 //! The writes of all steps of a batch, sorted by kind, so that each kind is one or a few statements.
 
+use super::children::{self, ChildWrite};
 use super::instances::InstanceChange;
 use crate::alerts::insert_alerts;
 use crate::clock::WallClock;
@@ -40,6 +41,8 @@ pub(super) struct Batch<'a> {
     slot_releases: Vec<i32>,
     /// What follows in the backfill chains of instances that end here.
     pub(super) backfills: Vec<&'a BackfillRun>,
+    children: Vec<ChildWrite<'a>>,
+    contexts: Vec<(i32, &'a str)>,
 }
 
 impl<'a> Batch<'a> {
@@ -98,6 +101,13 @@ impl<'a> Batch<'a> {
             }
             Write::ContinueBackfill(run) => self.backfills.push(run),
             Write::ReleaseSlot { task_instance_id } => self.slot_releases.push(*task_instance_id),
+            Write::StartChild { .. } | Write::RecoverChild { .. } | Write::LinkChild { .. } => {
+                self.children.extend(ChildWrite::of(id, write));
+            }
+            Write::SetTaskContext {
+                task_instance_id,
+                context,
+            } => self.contexts.push((*task_instance_id, context)),
         }
     }
 
@@ -122,6 +132,8 @@ impl<'a> Batch<'a> {
         let slots = "DELETE FROM t_ds_task_group_queue WHERE task_id IN ";
         delete(connection, "release task group slots", slots, &self.slot_releases)?;
         self.request_slots(connection, clock, now, &ids)?;
+        children::write(connection, &self.children, clock, now)?;
+        super::tasks::set_contexts(connection, &self.contexts, clock, now)?;
         insert_alerts(connection, self.alerts.iter().copied(), clock, now)?;
         let mut by_instance: HashMap<i32, Vec<i32>> = HashMap::new();
         for ((instance, ..), id) in self.inserts.iter().zip(ids) {

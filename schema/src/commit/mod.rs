@@ -5,6 +5,7 @@
 //! deadlock each other. The same step is never written twice: its number is checked against the instance's counter under the lock.
 
 mod batch;
+mod children;
 mod fence;
 mod instances;
 mod tasks;

@@ -3,8 +3,9 @@
 use crate::clock::WallClock;
 use crate::db::Connection;
 use crate::error::Error;
-use crate::sql::Value;
+use crate::sql::{Sql, Value};
 use crate::statements::{RowChange, Update};
+use orca_engine::time::Millis;
 use orca_engine::workflow::TaskChange;
 use std::collections::BTreeMap;
 
@@ -66,4 +67,36 @@ fn columns_and_values(change: &TaskChange, clock: WallClock) -> Vec<(&'static st
         set.push(("flag", flag.code().into()));
     }
     set
+}
+
+const DEPENDENT_RESULT: &str = "DEPENDENT_RESULT_CONTEXT";
+
+/// What tasks have found out, one row for each; the later text replaces the earlier.
+pub(super) fn set_contexts(
+    connection: &mut Connection,
+    contexts: &[(i32, &str)],
+    clock: WallClock,
+    now: Millis,
+) -> Result<(), Error> {
+    for (task_instance_id, context) in contexts {
+        let mut sql = Sql::fixed(
+            "write what a task has found out",
+            "INSERT INTO t_ds_task_instance_context (task_instance_id, context, context_type, create_time, update_time) VALUES ",
+        );
+        sql.push_list([
+            Value::from(*task_instance_id),
+            Value::from(*context),
+            Value::from(DEPENDENT_RESULT),
+            Value::from(clock.local(now)),
+            Value::from(clock.local(now)),
+        ]);
+        let dialect = connection.dialect;
+        sql.push(&dialect.on_conflict_update("task_instance_id, context_type"));
+        for (index, column) in ["context", "update_time"].into_iter().enumerate() {
+            sql.push(if index > 0 { ", " } else { "" });
+            sql.push(&format!("{column} = {}", dialect.new_value(column)));
+        }
+        connection.execute(sql)?;
+    }
+    Ok(())
 }

@@ -171,6 +171,7 @@ fn update_old_tasks(connection: &mut Connection, claims: &[(&ClaimPlan, &Held)])
     };
     let mut superseded = Vec::new();
     let mut reset = Vec::new();
+    let mut relinked = Vec::new();
     for (plan, _) in claims {
         let old = plan
             .supersede
@@ -178,10 +179,21 @@ fn update_old_tasks(connection: &mut Connection, claims: &[(&ClaimPlan, &Held)])
             .copied()
             .chain(plan.clone.iter().map(|(old, _)| *old));
         superseded.extend(old.map(|id| change(id, plan.instance.id, Flag::No.code())));
+        let links = plan.relink.iter();
+        relinked.extend(links.map(|(id, link)| RowChange {
+            id: *id,
+            workflow_instance_id: Some(plan.instance.id),
+            values: vec![link.as_str().into()],
+        }));
         let paused = plan.reset.iter().copied();
         reset.extend(paused.map(|id| change(id, plan.instance.id, TaskState::SubmittedSuccess.code())));
     }
-    for (columns, changes) in [(vec!["flag"], superseded), (vec!["state"], reset)] {
+    let updates = [
+        (vec!["flag"], superseded),
+        (vec!["state"], reset),
+        (vec!["app_link"], relinked),
+    ];
+    for (columns, changes) in updates {
         let what = "change task instances of claimed workflows";
         Update {
             what,

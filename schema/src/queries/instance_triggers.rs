@@ -3,6 +3,7 @@
 //! Guarantees: instance and command change in one transaction, with the instance row locked and its state checked, so of two requests at the same time one is carried
 //! out and the other refused. That the state allows it is checked here and not only by whoever asks: the API server looks at the row before it calls.
 
+use crate::clock::WallClock;
 use crate::db::Connection;
 use crate::error::{AgainError, Error};
 use crate::queries::trigger_rows::{AgainRows, again_command, again_serial};
@@ -35,101 +36,106 @@ impl Store {
     /// written, except that with an unknown outcome nobody knows.
     pub fn trigger_again(&self, request: &AgainRequest) -> Result<(), AgainError> {
         self.write("let a workflow instance run again", |connection| {
-            self.again(connection, request)
+            run_again(connection, self.clock, request)
         })?
     }
+}
 
-    fn again(
-        &self,
-        connection: &mut Connection,
-        request: &AgainRequest,
-    ) -> Result<Result<(), AgainError>, Error> {
-        let Some(instance) = self.lock_instance(connection, request.workflow_instance_id)? else {
-            let id = request.workflow_instance_id;
-            return Ok(Err(AgainError::InstanceNotFound { id }));
-        };
-        if let Err(refusal) = check(connection, &instance, request.kind)? {
-            return Ok(Err(refusal));
-        }
-        let (code, version) = (
-            instance.workflow_definition_code,
-            instance.workflow_definition_version,
-        );
-        let definition = definitions(connection, &[(code, version)])?.remove(&(code, version));
-        let Some(definition) = definition else {
-            return Ok(Err(AgainError::DefinitionNotFound { code, version }));
-        };
-        let parallel = execution_type(&definition)? == ExecutionType::Parallel;
-        let now = now(connection)?;
-        self.change_instance(connection, &instance, request.kind, parallel, now)?;
-        let rows = AgainRows {
-            instance: &instance,
-            command_type: request.kind.command_type(),
-            user_id: request.user_id,
-        };
-        let insert = if parallel { again_command } else { again_serial };
-        insert(&rows, self.clock, now).insert(connection)?;
-        Ok(Ok(()))
+/// As [`Store::trigger_again`], inside a transaction of the caller.
+pub(crate) fn run_again(
+    connection: &mut Connection,
+    clock: WallClock,
+    request: &AgainRequest,
+) -> Result<Result<(), AgainError>, Error> {
+    let Some(instance) = lock_instance(connection, clock, request.workflow_instance_id)? else {
+        let id = request.workflow_instance_id;
+        return Ok(Err(AgainError::InstanceNotFound { id }));
+    };
+    if let Err(refusal) = check(connection, &instance, request.kind)? {
+        return Ok(Err(refusal));
     }
+    let (code, version) = (
+        instance.workflow_definition_code,
+        instance.workflow_definition_version,
+    );
+    let definition = definitions(connection, &[(code, version)])?.remove(&(code, version));
+    let Some(definition) = definition else {
+        return Ok(Err(AgainError::DefinitionNotFound { code, version }));
+    };
+    let parallel = execution_type(&definition)? == ExecutionType::Parallel;
+    let now = now(connection)?;
+    change_instance(connection, clock, &instance, request.kind, parallel, now)?;
+    let rows = AgainRows {
+        instance: &instance,
+        command_type: request.kind.command_type(),
+        user_id: request.user_id,
+    };
+    let insert = if parallel { again_command } else { again_serial };
+    insert(&rows, clock, now).insert(connection)?;
+    Ok(Ok(()))
+}
 
-    fn lock_instance(&self, connection: &mut Connection, id: i32) -> Result<Option<WorkflowInstance>, Error> {
-        let text = format!(
-            "SELECT {} FROM t_ds_workflow_instance WHERE id = ?{}",
-            InstanceRow::COLUMNS,
-            connection.dialect.for_update()
-        );
-        let sql = Sql::fixed("lock a workflow instance", text).bind(id);
-        let row = connection.rows::<InstanceRow>(sql)?.pop();
-        row.map(|row| row.into_model(self.clock)).transpose()
+pub(crate) fn lock_instance(
+    connection: &mut Connection,
+    clock: WallClock,
+    id: i32,
+) -> Result<Option<WorkflowInstance>, Error> {
+    let text = format!(
+        "SELECT {} FROM t_ds_workflow_instance WHERE id = ?{}",
+        InstanceRow::COLUMNS,
+        connection.dialect.for_update()
+    );
+    let sql = Sql::fixed("lock a workflow instance", text).bind(id);
+    let row = connection.rows::<InstanceRow>(sql)?.pop();
+    row.map(|row| row.into_model(clock)).transpose()
+}
+
+/// A recovery counts as a run from now on; a repetition only once its command is handled.
+fn change_instance(
+    connection: &mut Connection,
+    clock: WallClock,
+    instance: &WorkflowInstance,
+    kind: Again,
+    parallel: bool,
+    now: Millis,
+) -> Result<(), Error> {
+    let recovery = kind != Again::Repeat;
+    if parallel && !recovery {
+        return Ok(());
     }
-
-    /// A recovery counts as a run from now on; a repetition only once its command is handled.
-    fn change_instance(
-        &self,
-        connection: &mut Connection,
-        instance: &WorkflowInstance,
-        kind: Again,
-        parallel: bool,
-        now: Millis,
-    ) -> Result<(), Error> {
-        let recovery = kind != Again::Repeat;
-        if parallel && !recovery {
-            return Ok(());
-        }
-        let state = if parallel {
-            WorkflowState::SubmittedSuccess
-        } else {
-            WorkflowState::SerialWait
-        };
-        let mut sql = Sql::batch(
-            "change a workflow instance that runs again",
-            "UPDATE t_ds_workflow_instance SET state = ",
+    let state = if parallel {
+        WorkflowState::SubmittedSuccess
+    } else {
+        WorkflowState::SerialWait
+    };
+    let mut sql = Sql::batch(
+        "change a workflow instance that runs again",
+        "UPDATE t_ds_workflow_instance SET state = ",
+    );
+    sql.push_bind(state.code());
+    if recovery {
+        // The reference gives this reason for both kinds of recovery, and a serial queue adds none.
+        let history = append_state_history(
+            instance.state_history.as_deref(),
+            WorkflowState::SubmittedSuccess,
+            CommandType::StartFailureTaskProcess.name(),
+            now,
+            clock.zone(),
         );
-        sql.push_bind(state.code());
-        if recovery {
-            // The reference gives this reason for both kinds of recovery, and a serial queue adds none.
-            let history = append_state_history(
-                instance.state_history.as_deref(),
-                WorkflowState::SubmittedSuccess,
-                CommandType::StartFailureTaskProcess.name(),
-                now,
-                self.clock.zone(),
-            );
-            sql.push(", state_history = ").push_bind(history);
-            sql.push(", run_times = ")
-                .push_bind(instance.run_times.saturating_add(1));
-            sql.push(", restart_time = ").push_bind(self.clock.local(now));
-            sql.push(", end_time = NULL");
-        }
-        sql.push(" WHERE id = ").push_bind(instance.id);
-        sql.push(" AND state = ").push_bind(instance.state.code());
-        match connection.execute(sql)? {
-            1 => Ok(()),
-            // It was locked a moment ago.
-            changed => Err(Error::Batch {
-                reason: format!("{changed} rows of workflow instance {} were changed", instance.id),
-            }),
-        }
+        sql.push(", state_history = ").push_bind(history);
+        sql.push(", run_times = ")
+            .push_bind(instance.run_times.saturating_add(1));
+        sql.push(", restart_time = ").push_bind(clock.local(now));
+        sql.push(", end_time = NULL");
+    }
+    sql.push(" WHERE id = ").push_bind(instance.id);
+    sql.push(" AND state = ").push_bind(instance.state.code());
+    match connection.execute(sql)? {
+        1 => Ok(()),
+        // It was locked a moment ago.
+        changed => Err(Error::Batch {
+            reason: format!("{changed} rows of workflow instance {} were changed", instance.id),
+        }),
     }
 }
 

@@ -2,10 +2,12 @@
 
 pub(crate) mod attempts;
 pub(crate) mod backfill;
+pub(crate) mod children;
 pub(crate) mod claim;
 pub(crate) mod claim_writes;
 pub(crate) mod context;
 pub(crate) mod definitions;
+pub(crate) mod dependents;
 pub(crate) mod failover;
 pub(crate) mod failover_reads;
 pub(crate) mod failures;

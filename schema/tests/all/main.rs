@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod again;
+mod children;
 mod claiming;
 mod commits;
 mod connections;
 mod coordinator;
 mod definitions;
+mod dependents;
 mod harness;
 mod plans;
 mod reads;

@@ -46,6 +46,7 @@ pub(crate) fn plans(store: &Store) -> Vec<ClaimPlan> {
             supersede: Vec::new(),
             clone: Vec::new(),
             reset: Vec::new(),
+            relink: Vec::new(),
             attach: Vec::new(),
         }
     };
