@@ -102,3 +102,15 @@ pub(crate) const LEAVE_CLOSE_TIME: Duration = Duration::from_millis(1_000);
 pub(crate) const LEAVE_SERVER_TIME: Duration = Duration::from_millis(250);
 /// How often rows are searched for owners that nobody saw die. An owner has to be missing in two looks.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// How often the children of sub workflow tasks are looked at, all in one query; the reference takes 10 s for each.
+pub(crate) const CHILD_LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// Looks for which a child that nobody can ask is waited for: ten minutes, beyond any failover. Then an operator has to look.
+pub(crate) const CHILD_ASK_LOOKS_MAX: u32 = 1_200;
+/// How often what dependent tasks wait for is looked at, all together; the reference takes 10 s for each.
+pub(crate) const DEPENDENT_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// Rounds of questions of one look: two for each of the 31 days of a month, and one for the first run ever.
+pub(crate) const DEPENDENT_ROUNDS_MAX: usize = 64;
+/// Questions of one database job, so that a look does not keep a connection from the commits.
+pub(crate) const DEPENDENT_QUESTIONS_PER_JOB_MAX: usize = 500;
+/// Pause before a task inside this master reads again what it could not read.
+pub(crate) const LOGIC_READ_PAUSE: Duration = Duration::from_secs(1);

@@ -104,7 +104,11 @@ impl Handler<Ended> for MasterNode {
         let id = card.id;
         self.term.directory.remove(&card);
         match end {
-            End::Retired | End::HandedOver => {}
+            End::Retired => {
+                self.term.children.ended(id);
+                self.term.dependents.ended(card.definition_code);
+            }
+            End::HandedOver => {}
             End::NotOwner => self.term.metrics.fences_lost.add(1),
             End::Quarantined(reason) => {
                 log::error!(workflow_instance_id = id; "quarantined: {reason}; the other workflows go on");

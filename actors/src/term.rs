@@ -10,7 +10,7 @@ use crate::definitions::Definitions;
 use crate::directory::Directory;
 use crate::dispatch::Dispatchers;
 use crate::leave::Leaving;
-use crate::logic::LogicTasks;
+use crate::logic::{Children, Dependents, LogicTasks};
 use crate::metrics::Metrics;
 use crate::settings::MasterSettings;
 use crate::slot_watch::SlotWatch;
@@ -38,6 +38,8 @@ pub(crate) struct Term {
     pub(crate) calls: Calls,
     pub(crate) dispatch: Dispatchers,
     pub(crate) logic: LogicTasks,
+    pub(crate) children: Children,
+    pub(crate) dependents: Dependents,
     pub(crate) cluster: watch::Receiver<Arc<ClusterState>>,
     pub(crate) directory: Directory,
     pub(crate) metrics: Arc<Metrics>,

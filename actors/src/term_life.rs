@@ -11,7 +11,7 @@ use crate::dispatch::Dispatchers;
 use crate::guardian::Guardian;
 use crate::heartbeat::HeartbeatNode;
 use crate::intake::IntakeActor;
-use crate::logic::LogicTasks;
+use crate::logic::{Children, Dependents, LogicTasks};
 use crate::master_node::MasterNode;
 use crate::observatory::Observatory;
 use crate::rpc_server::{Desk, Reception};
@@ -200,6 +200,8 @@ impl Works {
             ),
             dispatch: dispatch.clone(),
             logic: LogicTasks::default(),
+            children: Children::default(),
+            dependents: Dependents::default(),
             cluster: cluster.clone(),
             directory: Directory::default(),
             metrics: metrics.clone(),
@@ -228,6 +230,10 @@ impl Works {
         let intake = IntakeActor::new(term.clone(), node.clone(), cluster).start();
         let mut tasks = watch_members(house, entry, &cluster_actor).await?;
         tasks.push(committing.abort_handle());
+        let following = house.io.spawn(term.children.clone().run(term.clone()));
+        tasks.push(following.abort_handle());
+        let waiting = house.io.spawn(term.dependents.clone().run(term.clone()));
+        tasks.push(waiting.abort_handle());
         tasks.push(telling.abort_handle());
         tasks.push(start_heartbeat(house, entry, &term).await?);
         tasks.push(

@@ -26,7 +26,6 @@ pub(crate) enum Ending {
     /// For this reason.
     Failed(String),
     Killed,
-    #[expect(dead_code, reason = "for task types that can be paused")]
     Paused,
 }
 
@@ -73,6 +72,11 @@ impl Desk {
             task_instance_id: self.context.task_instance_id,
             task_params,
         }]));
+    }
+
+    /// An event of this attempt that no worker would send.
+    pub(crate) fn tell(&self, event: Event) {
+        self.workflow.do_send(Deliver(vec![event]));
     }
 
     pub(crate) fn report(&self, kind: ExecutorEventKind) {

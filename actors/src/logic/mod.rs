@@ -5,10 +5,16 @@
 //! are the executor events that a worker would send, only without a host, so that nobody acknowledges them.
 
 mod branch;
+mod children;
+mod dependent;
+mod dependents;
 mod desk;
 mod fake;
 mod run;
+mod sub_workflow;
 
+pub(crate) use children::Children;
+pub(crate) use dependents::Dependents;
 pub(crate) use desk::{Asked, Desk, Ending};
 pub(crate) use run::LogicTask;
 

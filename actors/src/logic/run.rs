@@ -1,8 +1,10 @@
 //! One attempt from its start to its last report.
 
 use super::branch::{Conditions, Switch};
+use super::dependent::Dependent;
 use super::desk::{Desk, report};
 use super::fake::Fake;
+use super::sub_workflow::SubWorkflow;
 use super::{Asked, Attempt, Ending};
 use crate::term::Term;
 use futures::FutureExt;
@@ -19,10 +21,12 @@ pub(crate) enum LogicTask {
     Conditions(Conditions),
     Switch(Switch),
     Fake(Fake),
+    SubWorkflow(SubWorkflow),
+    Dependent(Dependent),
 }
 
 impl LogicTask {
-    /// The executor of a node's task, with what it has to know of the workflow. `None`: it is for workers, or not built.
+    /// The executor of a node's task, with what it has to know of the workflow. `None`: it is for workers.
     pub(crate) fn of(machine: &WorkflowMachine, node: NodeId) -> Option<Self> {
         let codes = || machine.definition().tasks.iter().map(|task| task.code);
         match machine.logic_type(node)? {
@@ -37,7 +41,10 @@ impl LogicTask {
                 codes: codes().collect(),
                 var_pool: machine.task(node).and_then(|row| row.var_pool.clone()),
             })),
-            LogicType::SubWorkflow | LogicType::Dependent => None,
+            LogicType::SubWorkflow => Some(Self::SubWorkflow(SubWorkflow)),
+            LogicType::Dependent => Some(Self::Dependent(Dependent {
+                task_code: machine.task_definition(node).code,
+            })),
         }
     }
 
@@ -46,6 +53,8 @@ impl LogicTask {
             Self::Conditions(_) => LogicType::Conditions,
             Self::Switch(_) => LogicType::Switch,
             Self::Fake(_) => LogicType::Fake,
+            Self::SubWorkflow(_) => LogicType::SubWorkflow,
+            Self::Dependent(_) => LogicType::Dependent,
         }
     }
 
@@ -54,6 +63,8 @@ impl LogicTask {
             Self::Conditions(conditions) => conditions.run(desk).await,
             Self::Switch(switch) => switch.run(desk).await,
             Self::Fake(fake) => fake.run(desk).await,
+            Self::SubWorkflow(sub_workflow) => sub_workflow.run(desk).await,
+            Self::Dependent(dependent) => dependent.run(desk).await,
         }
     }
 }
@@ -105,7 +116,17 @@ async fn begin(task: LogicTask, desk: &mut Desk) -> Ending {
         .await;
     if context.dry_run {
         desk.say("This is a dry run: nothing is started").await;
-        return Ending::Succeeded(Vec::new());
+        return match task {
+            // What it names has to exist even then, as in the reference.
+            LogicTask::Dependent(_) => match Dependent::check(desk).await {
+                Ok(_) => Ending::Succeeded(Vec::new()),
+                Err(ending) => ending,
+            },
+            LogicTask::Fake(_)
+            | LogicTask::SubWorkflow(_)
+            | LogicTask::Conditions(_)
+            | LogicTask::Switch(_) => Ending::Succeeded(Vec::new()),
+        };
     }
     task.run(desk).await
 }

@@ -74,6 +74,11 @@ impl WorkflowActor {
                 Some(_) => self.probe_inside(task_instance_id, host, actor),
                 None => self.send_probe(task_instance_id, host, actor),
             },
+            Effect::FollowChild {
+                task_instance_id,
+                child,
+            } => self.term.children.follow(task_instance_id, child),
+            Effect::AskChild { child, wish } => self.term.children.ask(child, wish),
             Effect::ArmTimer { timer, at } => self.arm(timer, at, actor),
             Effect::Note {
                 task_instance_id,

@@ -6,11 +6,13 @@
 mod again;
 mod cases;
 mod coordinator;
+mod dependent;
 mod failover;
 mod held;
 mod logic;
 mod path;
 mod stop;
+mod sub_workflow;
 mod support;
 mod tidy;
 mod timeline;

@@ -51,6 +51,16 @@ impl Scene {
         self.trigger_with(definition, Vec::new())
     }
 
+    pub(crate) fn project_code(&self, (code, version): Definition) -> i64 {
+        let definition = self.store.load_definition(code, version).unwrap();
+        definition.unwrap().project.code
+    }
+
+    /// How many workflow instances there are in all.
+    pub(crate) fn instance_count(&self) -> i64 {
+        self.store.counts().unwrap().workflow_instances.values().sum()
+    }
+
     /// A master that has just opened its port may not be registered yet, so the first trigger is tried until one is taken.
     pub(crate) fn trigger_with(&self, (code, version): Definition, parameters: Vec<Property>) -> i32 {
         until("a trigger", Deadline::after_seconds(REGISTERED_SECONDS), || {

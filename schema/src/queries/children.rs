@@ -1,6 +1,5 @@
-//! Children of SUB_WORKFLOW tasks, as their parents' owners look at them: what to start, how they stand, and the end of one that waits in a serial queue.
+//! Children of SUB_WORKFLOW tasks, as their parents' owners look at them: what to start, and how they stand.
 
-use crate::db::Connection;
 use crate::error::Error;
 use crate::limits::IDS_PER_STATEMENT_MAX;
 use crate::queries::triggers::{definitions, execution_type};
@@ -9,7 +8,7 @@ use crate::store::Store;
 use diesel::QueryableByName;
 use diesel::sql_types::{Integer, Nullable, Text};
 use orca_engine::codes::WorkflowState;
-use orca_engine::logic::sub_workflow::{ChildDefinition, Wish};
+use orca_engine::logic::sub_workflow::ChildDefinition;
 use std::collections::HashMap;
 
 /// How a child stands.
@@ -117,44 +116,6 @@ impl Store {
         }
         Ok(found)
     }
-
-    /// Ends an instance that waits in a serial queue, as the API server does when it is paused or stopped there. `false`: it does not wait any more.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn close_in_queue(&self, id: i32, wish: Wish) -> Result<bool, Error> {
-        let end = match wish {
-            Wish::Pause => WorkflowState::Pause,
-            Wish::Stop => WorkflowState::Stop,
-        };
-        self.write(
-            "end a workflow instance that waits in a serial queue",
-            |connection| {
-                if !leave(connection, id, end)? {
-                    return Ok(false);
-                }
-                let sql = Sql::fixed(
-                    "end the place in the serial queue",
-                    "DELETE FROM t_ds_serial_command WHERE workflow_instance_id = ?",
-                );
-                connection.execute(sql.bind(i64::from(id)))?;
-                Ok(true)
-            },
-        )
-    }
-}
-
-fn leave(connection: &mut Connection, id: i32, end: WorkflowState) -> Result<bool, Error> {
-    let sql = Sql::fixed(
-        "end a workflow instance that waits in a serial queue",
-        "UPDATE t_ds_workflow_instance SET state = ? WHERE id = ? AND state = ?",
-    );
-    let changed = connection.execute(
-        sql.bind(end.code())
-            .bind(id)
-            .bind(WorkflowState::SerialWait.code()),
-    )?;
-    Ok(changed == 1)
 }
 
 fn state(row: &ChildRow) -> Result<WorkflowState, Error> {

@@ -1,10 +1,10 @@
-//! Children of SUB_WORKFLOW tasks: started once behind the parent's fence, recovered by their state, and closed in a serial queue.
+//! Children of SUB_WORKFLOW tasks: started once behind the parent's fence, recovered by their state, and queued when they are serial.
 
 use crate::harness::{Database, on_databases, two_tasks};
 use crate::support::{claimed, insert, step};
 use orca_engine::codes::{ExecutionType, WorkflowState};
 use orca_engine::fence::Fence;
-use orca_engine::logic::sub_workflow::{ChildDefinition, NewChild, Wish};
+use orca_engine::logic::sub_workflow::{ChildDefinition, NewChild};
 use orca_engine::model::Property;
 use orca_engine::workflow::Write;
 use orca_schema::{CommitError, NewDefinition};
@@ -233,7 +233,7 @@ fn two_recoveries_are_one_and_a_later_attempt_gets_its_own_relation() {
 }
 
 #[test]
-fn a_serial_child_waits_in_the_queue_and_can_be_closed_there_once() {
+fn a_serial_child_waits_in_the_queue_and_can_be_closed_there() {
     on_databases(|database| {
         let (fence, task, _) = parent(database);
         let serial = NewDefinition {
@@ -254,13 +254,12 @@ fn a_serial_child_waits_in_the_queue_and_can_be_closed_there_once() {
             database.store.children(&[id]).unwrap()[&id].state,
             WorkflowState::SerialWait
         );
-        assert!(database.store.close_in_queue(id, Wish::Stop).unwrap());
+        assert!(database.store.withdraw_waiting(id, WorkflowState::Stop).unwrap());
         assert_eq!(
             database.store.children(&[id]).unwrap()[&id].state,
             WorkflowState::Stop
         );
         assert_eq!(raw.count("FROM t_ds_serial_command"), 0);
-        assert!(!database.store.close_in_queue(id, Wish::Pause).unwrap());
     });
 }
 

@@ -283,8 +283,8 @@ impl World {
         match effect {
             Effect::QueueDispatch { node, not_before } => self.queue_dispatch(index, owned, node, not_before),
             Effect::RequeueDispatch { node, failures } => self.requeue_dispatch(index, owned, node, failures),
-            // No task of the simulator belongs to a task group.
-            Effect::AwaitSlot { .. } => {}
+            // No task of the simulator belongs to a task group or has a child.
+            Effect::AwaitSlot { .. } | Effect::FollowChild { .. } | Effect::AskChild { .. } => {}
             Effect::CancelDispatch { task_instance_id, .. } => self.cancel_dispatch(index, task_instance_id),
             Effect::SendDispatch {
                 node,

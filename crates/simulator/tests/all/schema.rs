@@ -163,6 +163,7 @@ impl Pair {
                     supersede: Vec::new(),
                     clone: Vec::new(),
                     reset: Vec::new(),
+                    relink: Vec::new(),
                     attach: Vec::new(),
                 }
             })

@@ -13,9 +13,12 @@ impl Draft<'_> {
                 Ok(Verdict::Nothing("its child is followed already"))
             }
             Stage::Held | Stage::Running => Ok(self.begin_child(node, found)),
-            Stage::Idle | Stage::AwaitingSlot | Stage::Queued | Stage::Sent | Stage::Doubtful | Stage::TakingOver => {
-                Err(self.not_asked(node))
-            }
+            Stage::Idle
+            | Stage::AwaitingSlot
+            | Stage::Queued
+            | Stage::Sent
+            | Stage::Doubtful
+            | Stage::TakingOver => Err(self.not_asked(node)),
             Stage::Retrying | Stage::Failed | Stage::Paused | Stage::Killed | Stage::Succeeded => {
                 Ok(Verdict::Nothing(ENDED))
             }
@@ -113,9 +116,12 @@ impl Draft<'_> {
                 });
                 Ok(Verdict::Done)
             }
-            Stage::Idle | Stage::AwaitingSlot | Stage::Queued | Stage::Sent | Stage::Doubtful | Stage::TakingOver => {
-                Err(self.not_asked(node))
-            }
+            Stage::Idle
+            | Stage::AwaitingSlot
+            | Stage::Queued
+            | Stage::Sent
+            | Stage::Doubtful
+            | Stage::TakingOver => Err(self.not_asked(node)),
             Stage::Retrying | Stage::Failed | Stage::Paused | Stage::Killed | Stage::Succeeded => {
                 Ok(Verdict::Nothing(ENDED))
             }
