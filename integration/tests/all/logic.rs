@@ -360,9 +360,11 @@ fn the_test_plug_in_is_off_unless_it_is_asked_for() {
     let tasks = scene.tasks(id);
     assert_eq!(states(&tasks), [TaskState::Failure]);
     assert_eq!(tasks[0].host, None);
-    let log = scene.cluster.masters[0].process.log_tail();
-    assert!(
-        log.contains("orca.fake-task.enabled=true switches it on"),
-        "{log}"
-    );
+    // The line is written after the commit that the row shows.
+    until("the reason in the log", Deadline::after_seconds(60), || {
+        let log = scene.cluster.masters[0].process.log_tail();
+        log.contains("orca.fake-task.enabled=true switches it on")
+            .then_some(())
+    })
+    .unwrap();
 }
