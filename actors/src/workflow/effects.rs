@@ -166,7 +166,6 @@ pub(super) async fn report_missing_worker(term: &Term, host: String, workflow: &
         return;
     };
     tokio::time::sleep(grace).await;
-    if !is_registered() {
-        workflow.do_send(Deliver(vec![Event::WorkerLost { host, before }]));
-    }
+    // Whoever is registered there by now may be another process, so the attempt is asked for in any case.
+    workflow.do_send(Deliver(vec![Event::WorkerLost { host, before }]));
 }

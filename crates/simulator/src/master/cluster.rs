@@ -162,7 +162,8 @@ impl World {
         host: String,
         before: Millis,
     ) {
-        if self.term(index, number).is_some() && !self.has_worker(index, &host) {
+        // Whoever is registered there by now may be another process.
+        if self.term(index, number).is_some() {
             self.deliver(index, owned, vec![Event::WorkerLost { host, before }]);
         }
     }
