@@ -8,6 +8,7 @@ use orca_engine::codes::{Flag, TaskState};
 use orca_worker::events::TaskEvent;
 
 impl Ledger {
+    #[allow(clippy::too_many_arguments)] // Each is a fact of the acceptance.
     pub fn accepted(
         &mut self,
         tables: &Tables,

@@ -25,6 +25,7 @@ impl Changes {
         Some(self.instances.entry(id).or_insert_with(|| row.clone()))
     }
 
+    #[allow(clippy::map_entry)] // The row may be missing, which an entry cannot say.
     pub(super) fn task<'a>(&'a mut self, tables: &Tables, id: i32) -> Option<&'a mut TaskInstance> {
         if !self.tasks.contains_key(&id) {
             self.tasks.insert(id, tables.tasks.get(&id)?.clone());

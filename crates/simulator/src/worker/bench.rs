@@ -13,6 +13,7 @@ pub enum Post {
     Wait,
 }
 
+#[allow(clippy::large_enum_variant)] // One per worker.
 pub enum Bench {
     Orca(Executors),
     Java(Java),
