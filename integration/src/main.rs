@@ -1,5 +1,10 @@
+<<<<<<< HEAD
 //! Figures on a real ZooKeeper and a real MariaDB: `bench` for the loads of one master, `failover` for the death of one of two.
 //! `cases` runs conformance cases against real masters.
+=======
+//! Figures on a real ZooKeeper and a real MariaDB: `bench` for the loads of one master, `failover` for the death of one of two. And `chaos`: a whole
+//! cluster under faults.
+>>>>>>> fc76fb9 (Chaos: real servers in network namespaces under faults, judged by what is seen from outside)
 
 #![allow(
     clippy::print_stdout,
@@ -8,16 +13,21 @@
 )]
 
 mod bench;
+mod chaos;
 mod failover_bench;
 
 use orca_integration::{cases, harness};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: orca-integration bench [--only NAME]... | failover\n\
-    names: workflows, chain, fan, latency, start, waiting";
+const USAGE: &str = "usage: orca-integration bench [--only NAME]...\n    \
+    names: workflows, chain, fan, latency, start, waiting\n       \
+    orca-integration failover\n       \
+    orca-integration chaos MINUTES [--seed N] [--cycle N] [--keep]\n       \
+    orca-integration chaos --clean";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+<<<<<<< HEAD
     if let Some((command, rest)) = arguments.split_first()
         && command == "cases"
     {
@@ -32,15 +42,31 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}\n{}", cases::USAGE);
         return ExitCode::from(2);
     };
+=======
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.split_first() {
+        Some((&"bench", rest)) => only(rest).map(|only| bench::run(&only).map(|()| true)),
+        Some((&"failover", [])) => Some(failover_bench::run().map(|()| true)),
+        Some((&"chaos", ["--clean"])) => Some(chaos::clean().map(|()| true)),
+        Some((&"chaos", rest)) => chaos_options(rest).map(|options| chaos::run(&options)),
+        _ => None,
+    };
+>>>>>>> fc76fb9 (Chaos: real servers in network namespaces under faults, judged by what is seen from outside)
     match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Some(Ok(true)) => ExitCode::SUCCESS,
+        Some(Ok(false)) => ExitCode::FAILURE,
+        Some(Err(error)) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
+        }
+        None => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
         }
     }
 }
 
+<<<<<<< HEAD
 fn run_cases(arguments: &[String]) -> ExitCode {
     let options = match cases::Options::parse(arguments) {
         Ok(options) => options,
@@ -61,9 +87,39 @@ fn run_cases(arguments: &[String]) -> ExitCode {
 }
 
 fn only(arguments: &[String]) -> Option<Vec<String>> {
+=======
+fn only(arguments: &[&str]) -> Option<Vec<String>> {
+>>>>>>> fc76fb9 (Chaos: real servers in network namespaces under faults, judged by what is seen from outside)
     let pairs = arguments.chunks(2).map(|pair| match pair {
-        [option, name] if option == "--only" => Some(name.clone()),
+        ["--only", name] => Some((*name).to_owned()),
         _ => None,
     });
     pairs.collect()
+}
+
+/// Without a seed every run has another plan.
+fn chaos_options(arguments: &[&str]) -> Option<chaos::Options> {
+    let (minutes, mut rest) = arguments.split_first()?;
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let mut options = chaos::Options {
+        minutes: minutes.parse().ok()?,
+        seed: since.map_or(1, |since| since.as_secs()),
+        only_cycle: None,
+        keep: false,
+    };
+    while let Some((option, others)) = rest.split_first() {
+        rest = others;
+        if *option == "--keep" {
+            options.keep = true;
+            continue;
+        }
+        let (value, others) = rest.split_first()?;
+        rest = others;
+        match *option {
+            "--seed" => options.seed = value.parse().ok()?,
+            "--cycle" => options.only_cycle = Some(value.parse().ok()?),
+            _ => return None,
+        }
+    }
+    Some(options)
 }

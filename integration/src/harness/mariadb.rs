@@ -1,10 +1,10 @@
 //! A real MariaDB server with an empty database `dolphinscheduler`.
 
-use super::{Deadline, Error, Process, free_port, until};
+use super::{Deadline, Error, Place, Process, free_port, until};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, MysqlConnection};
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -22,6 +22,7 @@ pub(super) const PASSWORD: &str = "orca";
 pub struct MariaDb {
     process: Option<Process>,
     folder: PathBuf,
+    place: Place,
     port: u16,
 }
 
@@ -31,14 +32,14 @@ impl MariaDb {
     /// # Errors
     /// When it is not installed or does not answer in time.
     pub fn start(folder: &Path) -> Result<Self, Error> {
-        Self::start_at(folder, free_port())
+        Self::start_in(folder, Place::loopback(), free_port())
     }
 
-    /// The same on a given port.
+    /// The same at a given place and port.
     ///
     /// # Errors
     /// See [`MariaDb::start`].
-    pub fn start_at(folder: &Path, port: u16) -> Result<Self, Error> {
+    pub fn start_in(folder: &Path, place: Place, port: u16) -> Result<Self, Error> {
         if !Path::new(SERVER).exists() {
             return Err(Error::Missing {
                 program: "MariaDB",
@@ -48,6 +49,7 @@ impl MariaDb {
         let mut server = Self {
             process: None,
             folder: folder.join("mariadb"),
+            place,
             port,
         };
         if !server.data().join("mysql").exists() {
@@ -71,13 +73,16 @@ impl MariaDb {
     /// The same of another database of this server.
     #[must_use]
     pub fn jdbc_url_of(&self, database: &str) -> String {
-        format!("jdbc:mysql://127.0.0.1:{}/{database}", self.port)
+        format!("jdbc:mysql://{}/{database}", self.place.socket(self.port))
     }
 
     /// The same of another database of this server.
     #[must_use]
     pub fn diesel_url_of(&self, database: &str) -> String {
-        format!("mysql://{USER}:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+        format!(
+            "mysql://{USER}:{PASSWORD}@{}/{database}",
+            self.place.socket(self.port)
+        )
     }
 
     /// User and password of every database of this server.
@@ -119,7 +124,7 @@ impl MariaDb {
     /// See [`MariaDb::start`].
     pub fn restart(&mut self) -> Result<(), Error> {
         self.stop()?;
-        let mut command = Command::new(SERVER);
+        let mut command = self.place.command(SERVER);
         command
             .env("TMPDIR", &self.folder)
             .arg("--no-defaults")
@@ -128,8 +133,8 @@ impl MariaDb {
             .arg(format!("--pid-file={}", self.folder.join("pid").display()))
             .arg(format!("--init-file={}", self.folder.join("init.sql").display()))
             .arg(format!("--port={}", self.port))
+            .arg(format!("--bind-address={}", self.place.address()))
             .args([
-                "--bind-address=127.0.0.1",
                 "--skip-name-resolve",
                 "--innodb-flush-log-at-trx-commit=1",
                 "--innodb-buffer-pool-size=512M",
@@ -141,7 +146,7 @@ impl MariaDb {
             command.arg("--user=root");
         }
         let mut process = Process::start("mariadb", command, &self.folder.join("mariadb.log"))?;
-        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        let address = self.place.socket(self.port);
         let mut early_end = Ok(());
         let answered = until(
             "an answer of MariaDB",
@@ -180,8 +185,8 @@ impl MariaDb {
         fs::create_dir_all(self.data()).map_err(failed)?;
         let init = format!(
             "CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET utf8 COLLATE utf8_bin;\n\
-             CREATE USER IF NOT EXISTS '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n\
-             GRANT ALL ON *.* TO '{USER}'@'127.0.0.1';\n"
+             CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{PASSWORD}';\n\
+             GRANT ALL ON *.* TO '{USER}'@'%';\n"
         );
         fs::write(self.folder.join("init.sql"), init).map_err(failed)?;
         let mut command = Command::new(INSTALLER);

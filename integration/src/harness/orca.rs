@@ -1,10 +1,9 @@
 //! `orca` processes: masters and workers, started by environment variables as an operator would.
 
-use super::{Deadline, Error, Process, until};
+use super::{Deadline, Error, Place, Process, until};
 use std::env;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 const START_SECONDS: u64 = 60;
@@ -65,8 +64,8 @@ pub fn build_orca_binary() -> Result<(), Error> {
 /// A running master or worker.
 pub struct OrcaProcess {
     pub process: Process,
+    socket: SocketAddr,
     address: String,
-    port: u16,
 }
 
 impl OrcaProcess {
@@ -81,7 +80,8 @@ impl OrcaProcess {
         port: u16,
         folder: &Path,
     ) -> Result<Self, Error> {
-        let mut started = Self::start_without_waiting(name, arguments, variables, port, folder)?;
+        let place = Place::loopback();
+        let mut started = Self::launch(&place, name, arguments, variables, port, folder)?;
         started.wait_until_listening()?;
         Ok(started)
     }
@@ -115,7 +115,22 @@ impl OrcaProcess {
         port: u16,
         folder: &Path,
     ) -> Result<Self, Error> {
-        let mut command = Command::new(orca_binary()?);
+        Self::launch(&Place::loopback(), name, arguments, variables, port, folder)
+    }
+
+    /// The same anywhere.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn launch(
+        place: &Place,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(String, String)],
+        port: u16,
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let mut command = place.command(orca_binary()?);
         command
             .args(arguments)
             .current_dir(folder)
@@ -124,17 +139,21 @@ impl OrcaProcess {
         let process = Process::start(name, command, &folder.join(format!("{name}.log")))?;
         Ok(Self {
             process,
-            address: format!("127.0.0.1:{port}"),
-            port,
+            socket: place.socket(port),
+            address: place.socket(port).to_string(),
         })
     }
 
     /// # Errors
     /// When it ends early or does not answer in time.
     pub fn wait_until_listening(&mut self) -> Result<(), Error> {
+<<<<<<< HEAD
         let address = self.address.clone();
+=======
+        let socket = self.socket;
+>>>>>>> fc76fb9 (Chaos: real servers in network namespaces under faults, judged by what is seen from outside)
         let mut early_end = Ok(());
-        let what = format!("{} listening on port {}", self.process.name(), self.port);
+        let what = format!("{} listening on {socket}", self.process.name());
         let process = &mut self.process;
         let answered = until(&what, Deadline::after_seconds(START_SECONDS), || {
             early_end = process.check_alive();
@@ -148,6 +167,12 @@ impl OrcaProcess {
         early_end.and(answered)
     }
 
+    /// Whether its port answers now.
+    #[must_use]
+    pub fn is_listening(&self) -> bool {
+        TcpStream::connect_timeout(&self.socket, Duration::from_millis(100)).is_ok()
+    }
+
     /// `host:port` of its RPC server.
     #[must_use]
     pub fn address(&self) -> &str {
@@ -156,6 +181,6 @@ impl OrcaProcess {
 
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.socket.port()
     }
 }

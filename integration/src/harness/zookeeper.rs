@@ -1,11 +1,10 @@
 //! A real ZooKeeper server of one node.
 
-use super::{Deadline, Error, Process, free_port, until};
+use super::{Deadline, Error, Place, Process, free_port, until};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 const JAR: &str = "/usr/share/java/zookeeper.jar";
@@ -14,6 +13,7 @@ const START_SECONDS: u64 = 60;
 pub struct ZooKeeper {
     process: Option<Process>,
     folder: PathBuf,
+    place: Place,
     port: u16,
 }
 
@@ -23,14 +23,14 @@ impl ZooKeeper {
     /// # Errors
     /// When it is not installed or does not answer in time.
     pub fn start(folder: &Path) -> Result<Self, Error> {
-        Self::start_at(folder, free_port())
+        Self::start_in(folder, Place::loopback(), free_port())
     }
 
-    /// The same on a given port.
+    /// The same at a given place and port.
     ///
     /// # Errors
     /// See [`ZooKeeper::start`].
-    pub fn start_at(folder: &Path, port: u16) -> Result<Self, Error> {
+    pub fn start_in(folder: &Path, place: Place, port: u16) -> Result<Self, Error> {
         if !Path::new(JAR).exists() {
             return Err(Error::Missing {
                 program: "ZooKeeper",
@@ -40,6 +40,7 @@ impl ZooKeeper {
         let mut server = Self {
             process: None,
             folder: folder.join("zookeeper"),
+            place,
             port,
         };
         server.prepare()?;
@@ -49,7 +50,7 @@ impl ZooKeeper {
 
     #[must_use]
     pub fn connect_string(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.place.socket(self.port).to_string()
     }
 
     /// The process, while it runs.
@@ -63,7 +64,7 @@ impl ZooKeeper {
     /// See [`ZooKeeper::start`].
     pub fn restart(&mut self) -> Result<(), Error> {
         self.process = None;
-        let mut command = Command::new("java");
+        let mut command = self.place.command("java");
         command
             .arg("-Xmx256m")
             .arg("-Dzookeeper.admin.enableServer=false")
@@ -74,14 +75,14 @@ impl ZooKeeper {
             .args(["-cp", JAR, "org.apache.zookeeper.server.quorum.QuorumPeerMain"])
             .arg(self.folder.join("zoo.cfg"));
         let mut process = Process::start("zookeeper", command, &self.folder.join("zookeeper.log"))?;
-        let port = self.port;
+        let address = self.place.socket(self.port);
         let mut early_end = Ok(());
         let answered = until(
             "an answer of ZooKeeper",
             Deadline::after_seconds(START_SECONDS),
             || {
                 early_end = process.check_alive();
-                (early_end.is_err() || is_serving(port)).then_some(())
+                (early_end.is_err() || is_serving(address)).then_some(())
             },
         );
         early_end.and(answered)?;
@@ -104,9 +105,10 @@ impl ZooKeeper {
         // A short tick lets tests ask for short session time-outs; fsync off, since nothing here survives the machine.
         let config = format!(
             "tickTime=500\nminSessionTimeout=1000\nmaxSessionTimeout=60000\ndataDir={}\nclientPort={}\n\
-             clientPortAddress=127.0.0.1\nmaxClientCnxns=0\nforceSync=no\n4lw.commands.whitelist=ruok,stat\n",
+             clientPortAddress={}\nmaxClientCnxns=0\nforceSync=no\n4lw.commands.whitelist=ruok,stat\n",
             data.display(),
-            self.port
+            self.port,
+            self.place.address()
         );
         fs::write(self.folder.join("zoo.cfg"), config).map_err(failed)?;
         let logging = "log4j.rootLogger=WARN, out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\n\
@@ -116,8 +118,7 @@ impl ZooKeeper {
     }
 }
 
-fn is_serving(port: u16) -> bool {
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
+fn is_serving(address: SocketAddr) -> bool {
     let ask = || -> std::io::Result<String> {
         let mut socket = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
         socket.set_read_timeout(Some(Duration::from_secs(1)))?;
