@@ -1,10 +1,5 @@
-<<<<<<< HEAD
 //! Figures on a real ZooKeeper and a real MariaDB: `bench` for the loads of one master, `failover` for the death of one of two.
-//! `cases` runs conformance cases against real masters.
-=======
-//! Figures on a real ZooKeeper and a real MariaDB: `bench` for the loads of one master, `failover` for the death of one of two. And `chaos`: a whole
-//! cluster under faults.
->>>>>>> fc76fb9 (Chaos: real servers in network namespaces under faults, judged by what is seen from outside)
+//! `cases` runs conformance cases against real masters, `chaos` a whole cluster under faults.
 
 #![allow(
     clippy::print_stdout,
@@ -27,22 +22,11 @@ const USAGE: &str = "usage: orca-integration bench [--only NAME]...\n    \
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-<<<<<<< HEAD
     if let Some((command, rest)) = arguments.split_first()
         && command == "cases"
     {
         return run_cases(rest);
     }
-    let result = match arguments.split_first() {
-        Some((command, rest)) if command == "bench" => only(rest).map(|only| bench::run(&only)),
-        Some((command, [])) if command == "failover" => Some(failover_bench::run()),
-        _ => None,
-    };
-    let Some(result) = result else {
-        eprintln!("{USAGE}\n{}", cases::USAGE);
-        return ExitCode::from(2);
-    };
-=======
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.split_first() {
         Some((&"bench", rest)) => only(rest).map(|only| bench::run(&only).map(|()| true)),
@@ -51,7 +35,6 @@ fn main() -> ExitCode {
         Some((&"chaos", rest)) => chaos_options(rest).map(|options| chaos::run(&options)),
         _ => None,
     };
->>>>>>> fc76fb9 (Chaos: real servers in network namespaces under faults, judged by what is seen from outside)
     match result {
         Some(Ok(true)) => ExitCode::SUCCESS,
         Some(Ok(false)) => ExitCode::FAILURE,
@@ -60,13 +43,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         None => {
-            eprintln!("{USAGE}");
+            eprintln!("{USAGE}\n{}", cases::USAGE);
             ExitCode::from(2)
         }
     }
 }
 
-<<<<<<< HEAD
 fn run_cases(arguments: &[String]) -> ExitCode {
     let options = match cases::Options::parse(arguments) {
         Ok(options) => options,
@@ -86,10 +68,7 @@ fn run_cases(arguments: &[String]) -> ExitCode {
     }
 }
 
-fn only(arguments: &[String]) -> Option<Vec<String>> {
-=======
 fn only(arguments: &[&str]) -> Option<Vec<String>> {
->>>>>>> fc76fb9 (Chaos: real servers in network namespaces under faults, judged by what is seen from outside)
     let pairs = arguments.chunks(2).map(|pair| match pair {
         ["--only", name] => Some((*name).to_owned()),
         _ => None,

@@ -10,8 +10,8 @@ pub(crate) const WORKERS: usize = 3;
 pub(crate) const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// Faults begin within this time of a cycle.
 const FAULT_WINDOW_MS: u64 = 30_000;
-const FAULTS_MIN: u64 = 4;
-const FAULTS_MAX: u64 = 8;
+const FAULTS_MIN: u64 = 6;
+const FAULTS_MAX: u64 = 14;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Server {

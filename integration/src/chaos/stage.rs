@@ -343,25 +343,20 @@ impl Stage {
         let Some(pid) = process.map(|process| process.process.pid()) else {
             return Vec::new();
         };
-        let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        let mut children: Vec<u32> = listed
-            .split_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-            .collect();
-        for thread in fs::read_dir(format!("/proc/{pid}/task"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let listed = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            children.extend(
-                listed
-                    .split_whitespace()
-                    .filter_map(|pid| pid.parse::<u32>().ok()),
-            );
+        let mut children = Vec::new();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            // After the name in brackets: the state, then the parent.
+            let parent = stat
+                .rsplit_once(") ")
+                .and_then(|(_, rest)| rest.split(' ').nth(1));
+            let child = entry.file_name().to_string_lossy().parse::<u32>();
+            if let (Some(parent), Ok(child)) = (parent, child)
+                && parent == pid.to_string()
+            {
+                children.push(child);
+            }
         }
-        children.sort_unstable();
-        children.dedup();
         children
     }
 

@@ -4,6 +4,7 @@ use super::{Deadline, Error, Place, Process, until};
 use std::env;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 const START_SECONDS: u64 = 60;
@@ -64,8 +65,8 @@ pub fn build_orca_binary() -> Result<(), Error> {
 /// A running master or worker.
 pub struct OrcaProcess {
     pub process: Process,
-    socket: SocketAddr,
     address: String,
+    port: u16,
 }
 
 impl OrcaProcess {
@@ -139,21 +140,17 @@ impl OrcaProcess {
         let process = Process::start(name, command, &folder.join(format!("{name}.log")))?;
         Ok(Self {
             process,
-            socket: place.socket(port),
             address: place.socket(port).to_string(),
+            port,
         })
     }
 
     /// # Errors
     /// When it ends early or does not answer in time.
     pub fn wait_until_listening(&mut self) -> Result<(), Error> {
-<<<<<<< HEAD
         let address = self.address.clone();
-=======
-        let socket = self.socket;
->>>>>>> fc76fb9 (Chaos: real servers in network namespaces under faults, judged by what is seen from outside)
         let mut early_end = Ok(());
-        let what = format!("{} listening on {socket}", self.process.name());
+        let what = format!("{} listening on {address}", self.process.name());
         let process = &mut self.process;
         let answered = until(&what, Deadline::after_seconds(START_SECONDS), || {
             early_end = process.check_alive();
@@ -170,7 +167,8 @@ impl OrcaProcess {
     /// Whether its port answers now.
     #[must_use]
     pub fn is_listening(&self) -> bool {
-        TcpStream::connect_timeout(&self.socket, Duration::from_millis(100)).is_ok()
+        let socket = self.address.parse();
+        socket.is_ok_and(|socket| TcpStream::connect_timeout(&socket, Duration::from_millis(100)).is_ok())
     }
 
     /// `host:port` of its RPC server.
@@ -181,6 +179,6 @@ impl OrcaProcess {
 
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.socket.port()
+        self.port
     }
 }
