@@ -67,6 +67,7 @@ impl Works {
             }
         }
         self.intake.do_send(Rest);
+        self.scheduler.do_send(Rest);
         house.reception.close();
         house.observatory.show(None);
         self.node.do_send(EndTerm);
@@ -83,6 +84,7 @@ impl Works {
     async fn leave(&self) {
         let term = &self.term;
         self.intake.do_send(Rest);
+        self.scheduler.do_send(Rest);
         term.leaving.begin();
         let has_takers = self.await_slots_without_us().await;
         self.node.do_send(Settle);

@@ -25,6 +25,7 @@ mod metrics;
 mod observatory;
 mod peer_calls;
 mod rpc_server;
+mod schedule;
 pub mod settings;
 mod slot_watch;
 mod store;

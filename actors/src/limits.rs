@@ -114,3 +114,13 @@ pub(crate) const DEPENDENT_ROUNDS_MAX: usize = 64;
 pub(crate) const DEPENDENT_QUESTIONS_PER_JOB_MAX: usize = 500;
 /// Pause before a task inside this master reads again what it could not read.
 pub(crate) const LOGIC_READ_PAUSE: Duration = Duration::from_secs(1);
+/// How often the triggers of schedules are looked at for new ones; what is known is looked at when it is due. One read of an index, far below a second so that a
+/// schedule that has just come online does not miss its first time.
+pub(crate) const SCHEDULE_POLL: Duration = Duration::from_millis(500);
+/// Each master comes this much later to a trigger than the one before it, up to a bound well below a second: otherwise all would wait for the same lock.
+pub(crate) const SCHEDULE_STAGGER: Duration = Duration::from_millis(150);
+pub(crate) const SCHEDULE_TURN_MAX: Duration = Duration::from_millis(600);
+/// Pause after a look that failed.
+pub(crate) const SCHEDULE_RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// How often the Quartz schedulers of Java masters are looked at.
+pub(crate) const QUARTZ_WATCH_INTERVAL: Duration = Duration::from_secs(5);

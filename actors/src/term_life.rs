@@ -15,6 +15,7 @@ use crate::logic::{Children, Dependents, LogicTasks};
 use crate::master_node::MasterNode;
 use crate::observatory::Observatory;
 use crate::rpc_server::{Desk, Reception};
+use crate::schedule::SchedulerActor;
 use crate::settings::MasterSettings;
 use crate::slot_watch::SlotWatch;
 use crate::store::{Commits, StorePool, Triggers};
@@ -151,6 +152,7 @@ pub(crate) struct Works {
     pub(crate) term: Arc<Term>,
     pub(crate) node: Addr<MasterNode>,
     pub(crate) intake: Addr<IntakeActor>,
+    pub(crate) scheduler: Addr<SchedulerActor>,
     pub(crate) arbiters: Vec<Arbiter>,
     pub(crate) tasks: Vec<tokio::task::AbortHandle>,
 }
@@ -228,6 +230,7 @@ impl Works {
         };
         let cluster_actor = ClusterActor::new(parts, published).start();
         let intake = IntakeActor::new(term.clone(), node.clone(), cluster).start();
+        let scheduler = SchedulerActor::new(term.clone(), intake.clone()).start();
         let mut tasks = watch_members(house, entry, &cluster_actor).await?;
         tasks.push(committing.abort_handle());
         let following = house.io.spawn(term.children.clone().run(term.clone()));
@@ -273,6 +276,7 @@ impl Works {
             term,
             node,
             intake,
+            scheduler,
             arbiters,
             tasks,
         })

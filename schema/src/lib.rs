@@ -35,6 +35,7 @@ pub use queries::children::ChildView;
 pub use queries::dependents::MissingReference;
 pub use queries::failover::{DeadMaster, Moved};
 pub use queries::failover_reads::{Failover, FailoverEntry, PlannedMove, PlannedTask};
+pub use queries::schedules::{Fired, Firing, NextFire};
 pub use queries::serial::{QueueSettled, SerialQueue, SerialStop};
 pub use queries::task_groups::{SlotOwners, SlotsGiven};
 pub use queries::timeline::{FailoverEvent, FailoverNote, FailoverRecord};

@@ -35,3 +35,7 @@ pub(crate) const MIGRATION_WAIT_SECONDS: u32 = 120;
 pub(crate) const TASKS_PER_DEFINITION_MAX: usize = 10_000;
 /// Questions of waiting tasks in one statement: each is three selects of a UNION, and SQLite takes 500.
 pub(crate) const CANDIDATES_PER_STATEMENT_MAX: usize = 100;
+/// Triggers that one transaction fires: it holds the lock by which all schedulers take turns. With the fire times of one decision, two thousand new instances at most.
+pub(crate) const DUE_TRIGGERS_MAX: i64 = 100;
+/// Quartz schedulers that are watched: one for each Java master.
+pub(crate) const QUARTZ_HOLDERS_MAX: i64 = 1_000;

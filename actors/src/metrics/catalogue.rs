@@ -76,6 +76,8 @@ families! {
     CPU_COUNT: Java Gauge "system_cpu_count" [] "", "Processors that this process may use.";
     UPTIME: Java Gauge "process_uptime_seconds" [] "s", "Time since this process started.";
     START_TIME: Java Gauge "process_start_time_seconds" [] "s", "When this process started, since 1970.";
+    SCHEDULES_FIRED: Java Counter "ds_master_quartz_job_executed_total" ["class", "method", "exception", "result"] "", "Fire times of schedules: with result success those that became a workflow instance, with failure those that are lost.";
+    SCHEDULE_TIME: Java Histogram "ds_master_quartz_job_execution_time_seconds" ["class", "method", "exception"] "s", "One transaction that fires what is due.";
     DISPATCHES: JavaUnused Counter "ds_task_dispatch_count_total" [] "", "Attempts sent to a worker.";
     DISPATCH_FAILURES: JavaUnused Counter "ds_task_dispatch_failure_count_total" [] "", "Attempts that a worker refused, or that could not be sent.";
     DISPATCH_ERRORS: JavaUnused Counter "ds_task_dispatch_error_count_total" [] "", "Attempts sent without an answer.";
@@ -92,6 +94,7 @@ families! {
     COMMIT_DURATION: Orca Histogram "orca_commit_duration_seconds" [] "s", "One such transaction, with the wait for a database thread.";
     COMMIT_WAITING: Orca Gauge "orca_commit_waiting" [] "steps", "Steps that wait for their transaction.";
     DISPATCH_LATENCY: Orca Histogram "orca_dispatch_latency_seconds" [] "s", "From an attempt that is ready to its acceptance by a worker, waiting for a worker included.";
+    SCHEDULE_DELAY: Orca Histogram "orca_schedule_delay_seconds" [] "s", "From the time of a schedule until its workflow instance was there.";
     REGISTERED: Orca Gauge "orca_master_registered" [] "0 or 1", "Whether this master is registered and may act.";
 }
 

@@ -50,6 +50,10 @@ pub(crate) struct Metrics {
     pub(crate) dispatch_accepted: Counter,
     pub(crate) dispatch_refused: Counter,
     pub(crate) dispatch_unknown: Counter,
+    pub(crate) schedules_fired: Counter,
+    pub(crate) schedules_lost: Counter,
+    pub(crate) schedule_time: Histogram,
+    pub(crate) schedule_delay: Histogram,
     pub(crate) system_cpu: Gauge,
     pub(crate) process_cpu: Gauge,
     pub(crate) process_memory: Gauge,
@@ -90,6 +94,10 @@ impl Default for Metrics {
             dispatch_accepted: Counter::default(),
             dispatch_refused: Counter::default(),
             dispatch_unknown: Counter::default(),
+            schedules_fired: Counter::default(),
+            schedules_lost: Counter::default(),
+            schedule_time: Histogram::new(SECONDS_SHORT),
+            schedule_delay: Histogram::new(SECONDS_LONG),
             system_cpu: Gauge::default(),
             process_cpu: Gauge::default(),
             process_memory: Gauge::default(),
@@ -125,6 +133,7 @@ impl Metrics {
     /// Writes everything that this process counts by itself. `client_host` is our own address.
     pub(crate) fn write(&self, text: &mut Exposition, client_host: &str) {
         self.write_java(text);
+        self.write_schedules(text);
         self.write_calls(text, client_host);
         self.write_own(text);
     }
@@ -155,6 +164,27 @@ impl Metrics {
         text.value(&MACHINE_CPU, self.system_cpu.get());
     }
 
+    fn write_schedules(&self, text: &mut Exposition) {
+        const JOB: [(&str, &str); 3] = [
+            (
+                "class",
+                "org.apache.dolphinscheduler.scheduler.quartz.ProcessScheduleTask",
+            ),
+            ("exception", "none"),
+            ("method", "executeInternal"),
+        ];
+        text.begin(&SCHEDULES_FIRED);
+        for (result, counter) in [
+            ("failure", &self.schedules_lost),
+            ("success", &self.schedules_fired),
+        ] {
+            let labels: Vec<_> = JOB.into_iter().chain([("result", result)]).collect();
+            text.sample(&SCHEDULES_FIRED, &labels, whole(counter.get()));
+        }
+        text.begin(&SCHEDULE_TIME);
+        text.histogram_sample(&SCHEDULE_TIME, &JOB, &self.schedule_time);
+    }
+
     fn write_calls(&self, text: &mut Exposition, client_host: &str) {
         text.begin(&CALLS);
         self.calls.each(|labels, histogram| {
@@ -183,6 +213,7 @@ impl Metrics {
         text.histogram(&COMMIT_STEPS, &self.commit_steps);
         text.histogram(&COMMIT_DURATION, &self.commit_duration);
         text.histogram(&DISPATCH_LATENCY, &self.dispatch_latency);
+        text.histogram(&SCHEDULE_DELAY, &self.schedule_delay);
     }
 }
 

@@ -22,6 +22,7 @@ pub mod limits;
 pub mod logic;
 pub mod model;
 pub mod params;
+pub mod schedule;
 pub mod slots;
 pub mod stray_report;
 pub mod time;

@@ -9,3 +9,8 @@ pub const VIEW_TASKS_MAX: usize = 200;
 
 /// Things that one DEPENDENT task waits for. Each is asked about for every interval of its cycle.
 pub const DEPENDENT_ITEMS_MAX: usize = 1_000;
+/// Fire times of one trigger that are decided together. After a long outage the rest follows in further transactions, so that one schedule holds up no other.
+pub const FIRES_PER_DECISION_MAX: usize = 20;
+
+/// A Quartz scheduler checks in every 5 s and its peers give it up 7.5 s after the next one is missing. Longer, so that they go first where there are any.
+pub const QUARTZ_SILENCE_MAX_MS: u64 = 20_000;

@@ -124,6 +124,16 @@ impl Cluster {
         Ok(&mut self.masters[index])
     }
 
+    /// A master at a port that is free again, at a place in the list.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn add_master_at(&mut self, index: usize, port: u16) -> Result<(), Error> {
+        let master = self.start_master(index, port)?;
+        self.masters.insert(index, master);
+        Ok(())
+    }
+
     /// Starts a master that has ended again, at its old address.
     ///
     /// # Errors

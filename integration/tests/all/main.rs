@@ -11,6 +11,7 @@ mod failover;
 mod held;
 mod logic;
 mod path;
+mod schedules;
 mod stop;
 mod sub_workflow;
 mod support;

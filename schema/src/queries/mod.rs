@@ -17,6 +17,8 @@ pub(crate) mod masters;
 pub(crate) mod observe;
 pub(crate) mod save;
 pub(crate) mod save_rows;
+pub(crate) mod schedule_rows;
+pub(crate) mod schedules;
 pub(crate) mod serial;
 pub(crate) mod serial_command;
 pub(crate) mod task_groups;

@@ -12,6 +12,7 @@ mod dependents;
 mod harness;
 mod plans;
 mod reads;
+mod schedules;
 mod support;
 mod tables;
 mod timeline;
