@@ -26,6 +26,8 @@ pub struct MasterSettings {
     /// How long a lost server that does not say `runtime: "orca"` may come back before it is failed over: Java's own pause. An Orca server is fenced, so
     /// there is nothing to wait for.
     pub java_grace: Duration,
+    /// How long a task at a worker may say nothing before the worker is asked for it.
+    pub silence_interval: Duration,
     /// `master.server-load-protection.max-task-instance-runtime`; `None` means no limit.
     pub task_runtime_max: Option<Duration>,
     /// How long a planned stop may take to drain what has been accepted.
@@ -103,6 +105,7 @@ impl MasterSettings {
             logic: LogicSettings::default(),
             worker_group_refresh_interval: Duration::from_secs(300),
             java_grace: Duration::from_secs(30),
+            silence_interval: Duration::from_secs(60),
             task_runtime_max: None,
             stop_timeout: Duration::from_secs(3),
             slot_settle: Duration::from_secs(20),

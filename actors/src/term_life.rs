@@ -289,6 +289,7 @@ fn rules(settings: &MasterSettings, incarnation: &Incarnation) -> Rules {
     rules.task_runtime_max_ms = settings
         .task_runtime_max
         .map(|limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
+    rules.silence_interval_ms = i64::try_from(settings.silence_interval.as_millis()).ok();
     rules
 }
 

@@ -94,6 +94,7 @@ impl Settings {
         self.orca_registry.check(checks);
         self.intake.check(checks);
         self.dispatch.check(checks);
+        self.failover.check(checks);
         self.orca_worker.check(checks);
         let jdbc_on_file = self.registry.kind == RegistryType::Jdbc && self.datasource.is_sqlite();
         checks.that(

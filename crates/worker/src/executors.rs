@@ -47,7 +47,7 @@ pub enum Refusal {
     #[error("TaskExecutorRuntimeException: The worker is stopping")]
     Stopping,
     #[error(
-        "TaskExecutorRuntimeException: The TaskExecutor(id={0}) is already here, it is not started again"
+        "TaskExecutorRuntimeException: Another TaskExecutor(id={0}) is already here, of another database"
     )]
     AlreadyHere(i32),
     #[error(
@@ -148,9 +148,18 @@ impl Executors {
         }
     }
 
-    /// Takes a dispatched attempt in; from here on it holds a slot.
-    pub fn admit(&self, dispatch: Dispatch, now: Tick, created: Millis) -> Result<Admitted, Refusal> {
+    /// Takes a dispatched attempt in; from here on it holds a slot. `None`: it is here already, and a second dispatch has the effect of one. A newer owner
+    /// that asks so is the one that hears of it from then on.
+    pub fn admit(&self, dispatch: Dispatch, now: Tick, created: Millis) -> Result<Option<Admitted>, Refusal> {
         let mut table = self.lock();
+        if table.is_same(&dispatch) {
+            table.may_own(&dispatch, now)?;
+            drop(table);
+            if let Some(owner) = dispatch.owner {
+                self.reassign(dispatch.task_instance_id, owner, dispatch.owner_epoch, now);
+            }
+            return Ok(None);
+        }
         table.may_start(&dispatch, self.slots, now)?;
         if let Some(epoch) = dispatch.owner_epoch {
             table.epochs.insert(dispatch.workflow(), epoch, now);
@@ -170,7 +179,7 @@ impl Executors {
                 wake: Arc::clone(&wake),
             },
         );
-        Ok(Admitted { stop: receiver, wake })
+        Ok(Some(Admitted { stop: receiver, wake }))
     }
 
     /// Something happened to a task.
@@ -361,6 +370,23 @@ impl Table {
         if self.killed.get(&id, now).is_some() {
             return Err(Refusal::AlreadyKilled(id));
         }
+        self.may_own(dispatch, now)?;
+        if self.tasks.len() >= slots {
+            return Err(Refusal::NoFreeSlot);
+        }
+        Ok(())
+    }
+
+    /// The very attempt is here: neither another one of that number, nor one that has ended and been acknowledged.
+    fn is_same(&self, dispatch: &Dispatch) -> bool {
+        let here = self.tasks.get(&dispatch.task_instance_id);
+        here.is_some_and(|task| {
+            task.dispatch.first_submit_time == dispatch.first_submit_time
+                && task.dispatch.workflow() == dispatch.workflow()
+        })
+    }
+
+    fn may_own(&self, dispatch: &Dispatch, now: Tick) -> Result<(), Refusal> {
         let known = self.epochs.get(&dispatch.workflow(), now).copied();
         if let (Some(offered), Some(known)) = (dispatch.owner_epoch, known)
             && offered < known
@@ -371,9 +397,6 @@ impl Table {
                 known,
                 offered,
             });
-        }
-        if self.tasks.len() >= slots {
-            return Err(Refusal::NoFreeSlot);
         }
         Ok(())
     }

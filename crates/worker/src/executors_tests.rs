@@ -25,7 +25,8 @@ fn with_epoch(id: i32, epoch: i64) -> Dispatch {
 }
 
 fn admit(executors: &Executors, dispatch: Dispatch) -> Result<Admitted, Refusal> {
-    executors.admit(dispatch, Tick(0), Millis(0))
+    let admitted = executors.admit(dispatch, Tick(0), Millis(0))?;
+    Ok(admitted.expect("a new attempt"))
 }
 
 fn refusal(executors: &Executors, dispatch: Dispatch) -> Refusal {
@@ -61,7 +62,19 @@ fn a_slot_is_held_until_the_end_is_acknowledged() {
 fn an_id_is_started_once() {
     let executors = Executors::new(9, RESEND_MS);
     admit(&executors, dispatch(1)).unwrap();
-    assert_eq!(refusal(&executors, dispatch(1)), Refusal::AlreadyHere(1));
+    assert!(
+        executors
+            .admit(dispatch(1), Tick(0), Millis(0))
+            .unwrap()
+            .is_none(),
+        "it is here and goes on"
+    );
+    assert_eq!(executors.held_slots(), 1);
+    let of_another_database = Dispatch {
+        first_submit_time: Millis(6),
+        ..dispatch(1)
+    };
+    assert_eq!(refusal(&executors, of_another_database), Refusal::AlreadyHere(1));
     end(&executors, 1);
     executors.acknowledge(1, ExecutorEventType::Failed, Tick(1));
     assert_eq!(refusal(&executors, dispatch(1)), Refusal::AlreadyEnded(1));
@@ -132,6 +145,36 @@ fn a_kill_reaches_the_task_and_does_not_undo_an_abandonment() {
     executors.end_all(Stop::Abandon);
     assert!(executors.kill(1, Tick(0)));
     assert_eq!(*admitted.stop.borrow(), Stop::Abandon);
+}
+
+#[test]
+fn a_second_dispatch_has_the_effect_of_one_and_a_former_owner_is_refused() {
+    let executors = Executors::new(1, RESEND_MS);
+    admit(&executors, with_epoch(1, 5)).unwrap();
+    let again = |dispatch| {
+        executors
+            .admit(dispatch, Tick(0), Millis(0))
+            .map(|admitted| admitted.is_none())
+    };
+    assert_eq!(again(with_epoch(1, 5)), Ok(true), "also when every slot is taken");
+    let former = Refusal::FormerOwner {
+        workflow_instance_id: 10,
+        known: 5,
+        offered: 4,
+    };
+    assert_eq!(again(with_epoch(1, 4)), Err(former));
+    assert_eq!(sent(executors.next(1, Tick(0))).0, "m:1");
+    let newer = Dispatch {
+        owner: Some("m:2".to_owned()),
+        ..with_epoch(1, 6)
+    };
+    assert_eq!(again(newer), Ok(true));
+    assert_eq!(
+        sent(executors.next(1, Tick(0))).0,
+        "m:2",
+        "the newer owner hears of it"
+    );
+    assert!(again(with_epoch(1, 5)).is_err());
 }
 
 #[test]

@@ -24,13 +24,13 @@ pub struct Accepted {
     pub admitted: Admitted,
 }
 
-/// Takes a dispatched task in, or says why not.
+/// Takes a dispatched task in, or says why not. `None`: it is here already and goes on.
 pub fn admit(
     executors: &Executors,
     context: Option<TaskExecutionContext>,
     now: Tick,
     created: Millis,
-) -> Result<Accepted, String> {
+) -> Result<Option<Accepted>, String> {
     let context = context.ok_or("NullPointerException: The taskExecutionContext is missing")?;
     if context.first_submit_time == 0 {
         return Err("NullPointerException: The firstSubmitTime is missing".to_owned());
@@ -38,11 +38,11 @@ pub fn admit(
     let admitted = executors
         .admit(dispatch(&context), now, created)
         .map_err(|refusal| refusal.to_string())?;
-    Ok(Accepted {
+    Ok(admitted.map(|admitted| Accepted {
         task_instance_id: context.task_instance_id,
         job: job(context),
         admitted,
-    })
+    }))
 }
 
 #[must_use]

@@ -173,7 +173,9 @@ impl Core {
         if self.workshop.get().is_none() {
             return Err("TaskExecutorRuntimeException: The worker is starting".to_owned());
         }
-        let accepted = operator::admit(&self.executors, context, tick(), now())?;
+        let Some(accepted) = operator::admit(&self.executors, context, tick(), now())? else {
+            return Ok(());
+        };
         let id = accepted.task_instance_id;
         let wake = Arc::clone(&accepted.admitted.wake);
         tokio::spawn(reporter::report(

@@ -222,10 +222,9 @@ impl Shared {
         let id = context.task_instance_id;
         let mut tasks = self.lock();
         if tasks.contains_key(&id) {
+            // Counted and accepted: a second dispatch has the effect of one.
             self.counters.duplicates.fetch_add(1, Ordering::Relaxed);
-            return Err(format!(
-                "TaskExecutorRuntimeException: The TaskExecutor(id={id}) is already here"
-            ));
+            return Ok(());
         }
         if tasks.len() >= self.settings.slots {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);

@@ -71,6 +71,9 @@ section! {
     pub(crate) struct Failover {
         /// How long a lost Java worker may come back before its tasks fail over. Java waits as long. Orca's own workers are believed at once.
         "java-worker-grace" => java_worker_grace: Duration = Duration::from_secs(30);
+        /// How long a task at a worker may say nothing before the worker is asked for it. One that has lost the task makes room for a new attempt; one that
+        /// does not answer is only asked again.
+        "silence-interval" => silence_interval: Duration = Duration::from_secs(60);
     }
 }
 
@@ -148,6 +151,12 @@ impl Intake {
             format!("must be from 1 to {most}"),
         );
         above_zero(checks, "orca.intake.poll-interval", self.poll_interval);
+    }
+}
+
+impl Failover {
+    pub(crate) fn check(&self, checks: &mut Checks<'_>) {
+        above_zero(checks, "orca.failover.silence-interval", self.silence_interval);
     }
 }
 

@@ -126,6 +126,7 @@ impl Draft<'_> {
     fn on_timer(&mut self, timer: &Timer) -> Cell {
         match timer {
             Timer::WorkflowTimeout => self.on_workflow_timeout(),
+            Timer::Silence => self.on_silence_due(),
             Timer::TaskTimeout { task_instance_id } => {
                 self.current(*task_instance_id, |draft, node| Ok(draft.on_task_timeout(node)))
             }

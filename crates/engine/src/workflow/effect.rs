@@ -88,6 +88,8 @@ pub enum Effect {
 pub enum Timer {
     /// The workflow has run for its time-out.
     WorkflowTimeout,
+    /// Look for attempts that have said nothing for long.
+    Silence,
     /// The attempt has run for its time-out.
     TaskTimeout { task_instance_id: i32 },
     /// The attempt has run for the server's limit (`max-task-instance-runtime`).

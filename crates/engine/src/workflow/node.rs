@@ -131,6 +131,10 @@ pub struct Attempt {
     pub(crate) doubt_kill_sent: bool,
     /// Its child is started, or followed.
     pub(crate) child_followed: bool,
+    /// When the worker last showed that it has the attempt, by our clock.
+    pub(crate) heard_at: Option<Millis>,
+    /// The worker has been asked for it although it was known to be there.
+    pub(crate) asked_in_silence: bool,
     /// The worker has left the registry.
     pub(crate) worker_gone: bool,
     /// The worker has it although it had left the registry: it is asked now and then whether it still has.

@@ -19,6 +19,8 @@ pub struct Rules {
     /// How long a dispatch of unknown outcome is asked for before a "no" may become final. Longer than a worker may need
     /// to get to a request that was already in its queue.
     pub doubt_bound_ms: i64,
+    /// How long an attempt at a worker may say nothing before its worker is asked for it. `None`: never.
+    pub silence_interval_ms: Option<i64>,
     /// Pause between two kill calls for an attempt whose end has not been reported.
     pub kill_interval_ms: i64,
     /// Kill calls per request. After that the operator has to stop the workflow again.
@@ -40,6 +42,7 @@ impl Rules {
             probe_interval_ms: 1_000,
             watch_interval_ms: 5_000,
             doubt_bound_ms: 10_000,
+            silence_interval_ms: Some(60_000),
             kill_interval_ms: 10_000,
             kill_tries_max: 60,
             take_over_on_worker_loss: true,

@@ -151,7 +151,7 @@ fn resolve(effect: &mut Effect, ids: &BTreeMap<i32, i32>) {
             | Timer::Retry { task_instance_id }
             | Timer::Probe { task_instance_id }
             | Timer::KillAgain { task_instance_id } => task_instance_id,
-            Timer::WorkflowTimeout => return,
+            Timer::WorkflowTimeout | Timer::Silence => return,
         },
         Effect::QueueDispatch { .. }
         | Effect::RequeueDispatch { .. }

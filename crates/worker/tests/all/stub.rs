@@ -41,7 +41,7 @@ async fn it_reports_a_whole_life_and_counts() {
 }
 
 #[tokio::test]
-async fn it_refuses_duplicates_and_more_than_its_slots() {
+async fn it_counts_duplicates_and_refuses_more_than_its_slots() {
     let stub = StubWorker::start(
         StubSettings {
             slots: 1,
@@ -53,7 +53,7 @@ async fn it_refuses_duplicates_and_more_than_its_slots() {
     .unwrap();
     let master = Master::start();
     master.accepted(stub.address(), master.shell(1, "")).await;
-    master.refused(stub.address(), master.shell(1, "")).await;
+    master.accepted(stub.address(), master.shell(1, "")).await;
     assert!(
         master
             .refused(stub.address(), master.shell(2, ""))

@@ -184,10 +184,12 @@ impl Draft<'_> {
             );
         }
         self.set_stage(node, if running { Stage::Running } else { Stage::Held });
+        let now = self.now;
         let attempt = &mut self.node_mut(node).attempt;
         let gone = attempt.worker_gone;
         attempt.watched |= gone;
         (attempt.doubt_since, attempt.worker_gone, attempt.call_open) = (None, false, false);
+        (attempt.heard_at, attempt.asked_in_silence) = (Some(now), false);
         if gone {
             self.watch(node);
         }

@@ -111,6 +111,9 @@ impl Draft<'_> {
                 self.replace_attempt(node, "its worker does not have it any more");
                 Ok(Verdict::Done)
             }
+            Stage::Held | Stage::Running if self.node(node).attempt.asked_in_silence => {
+                Ok(self.silence_answered(node, taken))
+            }
             Stage::Held | Stage::Running => Ok(Verdict::Nothing("the worker has it, or has not answered")),
             Stage::Idle | Stage::AwaitingSlot | Stage::Queued | Stage::Sent | Stage::Doubtful => {
                 Err(self.not_asked(node))
@@ -148,7 +151,7 @@ impl Draft<'_> {
         }
     }
 
-    fn send_take_over(&mut self, node: NodeId) {
+    pub(super) fn send_take_over(&mut self, node: NodeId) {
         if let Some(host) = self.host(node) {
             let task_instance_id = self.id(node);
             self.effect(Effect::SendTakeOver {

@@ -7,6 +7,7 @@ mod dispatch;
 mod doubt;
 mod end;
 mod report;
+mod silence;
 mod slot;
 mod start;
 mod time_out;

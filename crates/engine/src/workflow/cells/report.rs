@@ -57,6 +57,7 @@ impl Draft<'_> {
     }
 
     fn apply_report(&mut self, node: NodeId, report: &ExecutorEvent) -> Verdict {
+        self.node_mut(node).attempt.heard_at = Some(self.now);
         match &report.kind {
             ExecutorEventKind::Dispatched => {
                 let change = TaskChange {

@@ -19,6 +19,7 @@ impl Draft<'_> {
             WorkflowState::RunningExecution | WorkflowState::ReadyPause | WorkflowState::ReadyStop => {
                 self.started = true;
                 self.arm_workflow_timeout();
+                self.arm_silence();
                 self.activate(self.base.graph.start_nodes());
                 Ok(Verdict::Done)
             }

@@ -19,7 +19,7 @@ pub(super) fn attempt_of(event: &Event) -> Option<i32> {
         | Event::PauseRequested
         | Event::StopRequested
         | Event::WorkerLost { .. }
-        | Event::TimerFired(Timer::WorkflowTimeout) => None,
+        | Event::TimerFired(Timer::WorkflowTimeout | Timer::Silence) => None,
         Event::ContextFailed { task_instance_id, .. }
         | Event::WorkerChosen { task_instance_id, .. }
         | Event::DispatchTimedOut { task_instance_id, .. }
@@ -40,7 +40,7 @@ pub(super) fn attempt_of(event: &Event) -> Option<i32> {
             | Timer::Retry { task_instance_id }
             | Timer::Probe { task_instance_id }
             | Timer::KillAgain { task_instance_id } => Some(*task_instance_id),
-            Timer::WorkflowTimeout => None,
+            Timer::WorkflowTimeout | Timer::Silence => None,
         },
     }
 }
@@ -423,6 +423,7 @@ fn workflow_table_is_complete_and_written_down() {
         Event::PauseRequested,
         Event::StopRequested,
         Event::TimerFired(Timer::WorkflowTimeout),
+        Event::TimerFired(Timer::Silence),
         Event::WorkerLost {
             host: HOST.to_owned(),
             before: kit::START.plus(5_000),

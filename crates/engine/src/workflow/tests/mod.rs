@@ -8,6 +8,7 @@ pub(crate) mod kit;
 mod scene;
 mod script;
 mod show;
+mod silence;
 mod tables;
 mod words;
 mod workers;

@@ -17,7 +17,7 @@ pub(super) fn output((name, value): (&str, &str)) -> Property {
 
 /// `workflow key=value...`, then a line per task: `B after=A,C retries=1 ...`, or per row: `row A SUCCESS id=5 host=w1:1234`.
 pub(super) fn build(lines: &[&str]) -> WorkflowMachine {
-    let mut rules = Rules::new("me:5678", chrono_tz::Tz::UTC);
+    let mut rules = Rules::clone(&super::kit::rules());
     let mut instance = kit::instance();
     let mut execution_type = ExecutionType::Parallel;
     for (key, value) in pairs(lines[0]) {

@@ -220,6 +220,7 @@ pub(super) fn show_effect(effect: &Effect) -> String {
 fn show_timer(timer: &Timer) -> String {
     match timer {
         Timer::WorkflowTimeout => "WorkflowTimeout".to_owned(),
+        Timer::Silence => "Silence".to_owned(),
         Timer::TaskTimeout { task_instance_id } => format!("TaskTimeout #{task_instance_id}"),
         Timer::SystemTimeout { task_instance_id } => format!("SystemTimeout #{task_instance_id}"),
         Timer::Retry { task_instance_id } => format!("Retry #{task_instance_id}"),
