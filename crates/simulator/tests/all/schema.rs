@@ -1,6 +1,8 @@
 //! The same operations on the virtual database and on the real schema have the same results.
 
-use orca_engine::codes::{ExecutionType, Flag, Priority, TaskExecuteType, TaskState, WorkflowState};
+use orca_engine::codes::{
+    CommandType, ExecutionType, Flag, Priority, TaskExecuteType, TaskState, WorkflowState,
+};
 use orca_engine::command::ClaimPlan;
 use orca_engine::fence::{Fence, Incarnation};
 use orca_engine::model::TaskInstance;
@@ -25,7 +27,8 @@ struct Pair {
     chance: Chance,
     masters: Vec<Incarnation>,
     fences: Vec<Fence>,
-    tasks: Vec<i32>,
+    /// Inserted tasks, each with its workflow instance.
+    tasks: Vec<(i32, i32)>,
     claims: usize,
     moves: usize,
     commits: usize,
@@ -137,11 +140,13 @@ impl Pair {
             panic!("no commands")
         };
         let key = |command: &orca_engine::model::Command| {
+            // The simulator starts its runs without parameters; what it moves carries what the real database gives it.
+            let is_start = command.command_type == CommandType::StartProcess.code();
             (
                 command.id,
                 command.command_type,
                 command.workflow_instance_id,
-                command.command_param.clone(),
+                command.command_param.clone().filter(|_| !is_start),
             )
         };
         assert_eq!(
@@ -197,6 +202,7 @@ impl Pair {
         let fence = self.fences[self.chance.index(self.fences.len())].clone();
         let step = i64::try_from(self.chance.between(1, 4)).unwrap();
         let writes = vec![self.some_write(fence.workflow_instance_id)];
+        let instance = fence.workflow_instance_id;
         let commit = StepCommit { fence, step, writes };
         let real = self
             .real
@@ -209,7 +215,7 @@ impl Pair {
             (Ok(Committed { task_ids }), Ok(virtual_one)) => {
                 assert_eq!(task_ids, virtual_one.task_ids);
                 self.commits += 1;
-                self.tasks.extend(task_ids);
+                self.tasks.extend(task_ids.into_iter().map(|id| (instance, id)));
             }
             (Err(real), Err(virtual_one)) => {
                 assert_eq!(
@@ -223,7 +229,13 @@ impl Pair {
     }
 
     fn some_write(&mut self, instance: i32) -> Write {
-        let known = (!self.tasks.is_empty()).then(|| self.tasks[self.chance.index(self.tasks.len())]);
+        let own: Vec<i32> = self
+            .tasks
+            .iter()
+            .filter(|(of, _)| *of == instance)
+            .map(|(_, id)| *id)
+            .collect();
+        let known = (!own.is_empty()).then(|| own[self.chance.index(own.len())]);
         match (self.chance.below(10), known) {
             (0..=4, Some(id)) => Write::UpdateTask {
                 id,
@@ -294,7 +306,7 @@ impl Pair {
             };
             assert_eq!(real, virtual_one);
         }
-        for id in self.tasks.clone() {
+        for (_, id) in self.tasks.clone() {
             let Rows::Attempt(virtual_one) = self.read(Read::Attempt(id)) else {
                 panic!("no attempt")
             };
