@@ -166,6 +166,8 @@ pub(super) async fn report_missing_worker(term: &Term, host: String, workflow: &
         return;
     };
     tokio::time::sleep(grace).await;
-    // Whoever is registered there by now may be another process, so the attempt is asked for in any case.
-    workflow.do_send(Deliver(vec![Event::WorkerLost { host, before }]));
+    // Whoever is registered there by now is asked in its turn: no answer of a registered worker means that it is gone.
+    if !is_registered() {
+        workflow.do_send(Deliver(vec![Event::WorkerLost { host, before }]));
+    }
 }

@@ -162,8 +162,7 @@ impl World {
         host: String,
         before: Millis,
     ) {
-        // Whoever is registered there by now may be another process.
-        if self.term(index, number).is_some() {
+        if self.term(index, number).is_some() && !self.has_worker(index, &host) {
             self.deliver(index, owned, vec![Event::WorkerLost { host, before }]);
         }
     }
