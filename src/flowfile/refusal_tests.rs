@@ -152,7 +152,7 @@ fn refusals_say_where_what_and_what_to_do() {
         ),
         (
             with_keys("    task_group_id: 1\n"),
-            "flow.yaml:7:5: tasks[0].task_group_id: task groups are not supported; remove it, or limit the worker's task slots",
+            "flow.yaml:7:5: tasks[0].task_group_id: task groups are not supported in workflow files; remove it, or limit the worker's task slots",
         ),
         (
             with_keys("    input_params: {a: VARCHR(x)}\n"),

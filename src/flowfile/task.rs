@@ -265,7 +265,7 @@ fn check_what_is_not_built(section: &Section<'_>) {
         section.wrong(
             at,
             "task_group_id",
-            "task groups are not supported; remove it, or limit the worker's task slots",
+            "task groups are not supported in workflow files; remove it, or limit the worker's task slots",
         );
     }
     section.number("task_group_priority", "");
