@@ -58,6 +58,8 @@ impl Works {
     pub(crate) async fn end(self, house: &House, entry: &Entry, end: TermEnd) {
         let begun = Instant::now();
         let stop_by = begun + house.settings.stop_timeout.saturating_sub(LEAVE_SERVER_TIME);
+        self.intake.do_send(Rest);
+        self.scheduler.do_send(Rest);
         if end == TermEnd::Stopped {
             let database_by = stop_by.checked_sub(LEAVE_CLOSE_TIME).unwrap_or(begun);
             if timeout_at(database_by, self.leave()).await.is_err() {
@@ -66,8 +68,6 @@ impl Works {
                 );
             }
         }
-        self.intake.do_send(Rest);
-        self.scheduler.do_send(Rest);
         house.reception.close();
         house.observatory.show(None);
         self.node.do_send(EndTerm);
@@ -83,8 +83,6 @@ impl Works {
 
     async fn leave(&self) {
         let term = &self.term;
-        self.intake.do_send(Rest);
-        self.scheduler.do_send(Rest);
         term.leaving.begin();
         let has_takers = self.await_slots_without_us().await;
         self.node.do_send(Settle);

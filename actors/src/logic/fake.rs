@@ -7,10 +7,9 @@ use crate::limits::LOGIC_SCRIPT_DRAIN;
 use orca_engine::logic::fake::FakeTask;
 use orca_engine::params::output::OutputParser;
 use orca_engine::zone::Zone;
-use orca_task_log::{Level, LineSplitter, TaskLog, limits};
+use orca_task_log::record_output;
 use std::io;
 use std::process::Stdio;
-use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
@@ -71,7 +70,7 @@ async fn supervise(
     values: &mut OutputParser,
 ) -> io::Result<Option<i32>> {
     let log = desk.log.clone();
-    let mut pump = Box::pin(pump(output, &log, values));
+    let mut pump = Box::pin(record_output(output, &log, values));
     tokio::select! {
         biased;
         (status, ()) = async { tokio::join!(child.wait(), &mut pump) } => return Ok(Some(exit_code(status?))),
@@ -90,34 +89,4 @@ fn exit_code(status: std::process::ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     let by_signal = || status.signal().map(|signal| 128 + signal);
     status.code().or_else(by_signal).unwrap_or(-1)
-}
-
-/// Output to log lines and output parameters, until everyone has let go of it.
-async fn pump(mut output: pipe::Receiver, log: &TaskLog, values: &mut OutputParser) {
-    let mut splitter = LineSplitter::default();
-    let mut batch = log.batch();
-    let mut chunk = vec![0; limits::OUTPUT_CHUNK_LEN];
-    loop {
-        let len = match output.read(&mut chunk).await {
-            Ok(0) => break,
-            Ok(len) => len,
-            Err(error) => {
-                batch.push(
-                    Level::Error,
-                    &format!("the output of the task cannot be read: {error}"),
-                );
-                break;
-            }
-        };
-        splitter.feed(&chunk[..len], &mut |line: &str| {
-            values.line(line);
-            batch.push(Level::Info, &format!(" -> {line}"));
-        });
-        log.write(&mut batch).await;
-    }
-    splitter.finish(&mut |line: &str| {
-        values.line(line);
-        batch.push(Level::Info, &format!(" -> {line}"));
-    });
-    log.write(&mut batch).await;
 }

@@ -8,9 +8,11 @@ mod directory;
 mod file;
 pub mod limits;
 mod lines;
+mod output;
 mod service;
 
 pub use directory::{LogDirectory, LogError};
 pub use file::{Level, LineBatch, LogName, TaskLog};
 pub use lines::LineSplitter;
+pub use output::record_output;
 pub use service::routes;

@@ -18,13 +18,12 @@ use orca_engine::model::Property;
 use orca_engine::params::output::OutputParser;
 use orca_engine::time::Millis;
 use orca_engine::zone::Zone;
-use orca_task_log::{Level, LineSplitter, LogName, TaskLog};
+use orca_task_log::{Level, LogName, TaskLog, record_output};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -200,7 +199,7 @@ impl Workshop {
         values: &mut OutputParser,
         stop: &mut watch::Receiver<Stop>,
     ) -> io::Result<Option<Ended>> {
-        let mut pump = Box::pin(pump(output, log, values));
+        let mut pump = Box::pin(record_output(output, log, values));
         let reason = tokio::select! {
             biased;
             reason = stop_asked(stop) => reason,
@@ -309,37 +308,6 @@ async fn timed_out(seconds: i32) {
         }
         _ => std::future::pending().await,
     }
-}
-
-/// Output to log lines and output parameters, until everyone has let go of it.
-async fn pump(mut output: pipe::Receiver, log: &TaskLog, values: &mut OutputParser) {
-    let mut splitter = LineSplitter::default();
-    let mut batch = log.batch();
-    let mut chunk = vec![0; orca_task_log::limits::OUTPUT_CHUNK_LEN];
-    loop {
-        let len = match output.read(&mut chunk).await {
-            Ok(0) => break,
-            Ok(len) => len,
-            Err(error) => {
-                batch.push(
-                    Level::Error,
-                    &format!("the output of the task cannot be read: {error}"),
-                );
-                break;
-            }
-        };
-        let mut take = |line: &str| {
-            values.line(line);
-            batch.push(Level::Info, &format!(" -> {line}"));
-        };
-        splitter.feed(&chunk[..len], &mut take);
-        log.write(&mut batch).await;
-    }
-    splitter.finish(&mut |line: &str| {
-        values.line(line);
-        batch.push(Level::Info, &format!(" -> {line}"));
-    });
-    log.write(&mut batch).await;
 }
 
 /// What a reader of the log wants to know first. The script as it was written, without values: those may be secret.

@@ -13,11 +13,7 @@ impl Draft<'_> {
         match self.stage(node) {
             Stage::Doubtful => Ok(self.probed_in_doubt(node, present)),
             Stage::Held | Stage::Running if self.node(node).attempt.kill_wanted && present == Some(false) => {
-                self.note(
-                    node,
-                    "is not at its worker any more and counts as killed".to_owned(),
-                );
-                self.close_killed(node, self.now);
+                self.gone_as_wanted(node);
                 Ok(Verdict::Done)
             }
             Stage::Held | Stage::Running => Ok(Verdict::Nothing("the attempt is in no doubt")),
@@ -28,6 +24,15 @@ impl Draft<'_> {
                 Ok(Verdict::Nothing(ENDED))
             }
         }
+    }
+
+    /// Its worker does not have it, and it was to be killed: nothing else will say that it is.
+    pub(super) fn gone_as_wanted(&mut self, node: NodeId) {
+        self.note(
+            node,
+            "is not at its worker any more and counts as killed".to_owned(),
+        );
+        self.close_killed(node, self.now);
     }
 
     fn probed_in_doubt(&mut self, node: NodeId, present: Option<bool>) -> Verdict {

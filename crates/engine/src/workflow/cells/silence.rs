@@ -58,11 +58,7 @@ impl Draft<'_> {
         if taken {
             attempt.heard_at = Some(now);
         } else if attempt.kill_wanted {
-            self.note(
-                node,
-                "is not at its worker any more and counts as killed".to_owned(),
-            );
-            self.close_killed(node, self.now);
+            self.gone_as_wanted(node);
         } else if self.stage(node) == Stage::Running {
             // It would be there until its end is acknowledged, and that is not before the end is committed.
             self.kill_call(node);
