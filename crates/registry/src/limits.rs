@@ -18,6 +18,10 @@ pub const CONNECTION_SILENCE_PER_SESSION: u32 = 6;
 /// But never for less: a server that collects garbage is not gone.
 pub const CONNECTION_SILENCE_MIN: Duration = Duration::from_secs(1);
 
+/// The client library gets a list of at least so many servers, see `zookeeper/endpoints.rs`. With it no pause between two attempts to reconnect
+/// is longer than a second in the first eleven seconds of an outage, and than eight in the first minute.
+pub const CONNECT_LIST_LEN_MIN: usize = 20;
+
 /// A path is a key in a `varchar(256)` column of the JDBC registry.
 pub const PATH_LEN_MAX: usize = 256;
 /// A payload is a value in a `text` column of the JDBC registry (64 KiB), and ZooKeeper refuses a megabyte.

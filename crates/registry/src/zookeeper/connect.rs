@@ -1,6 +1,7 @@
 //! Opens the session and makes the nodes every DolphinScheduler process expects.
 
 use super::ZookeeperRegistry;
+use super::endpoints;
 use super::session::{Session, is_transient, translate};
 use crate::error::Error;
 use crate::settings::ZookeeperSettings;
@@ -50,6 +51,7 @@ async fn open_session(settings: &ZookeeperSettings) -> Result<zk::Client, Error>
     let connection_timeout = settings.connection_timeout.min(silence_max);
     let deadline = Instant::now() + settings.block_until_connected;
     let mut reason = "no server answered".to_owned();
+    let servers = endpoints::for_client(&settings.connect_string);
     while Instant::now() < deadline {
         let mut connector = zk::Client::connector()
             .with_session_timeout(settings.session_timeout)
@@ -57,7 +59,7 @@ async fn open_session(settings: &ZookeeperSettings) -> Result<zk::Client, Error>
         if let Some(digest) = &settings.digest {
             connector = connector.with_auth("digest", digest.reveal().as_bytes());
         }
-        match tokio::time::timeout_at(deadline, connector.connect(&settings.connect_string)).await {
+        match tokio::time::timeout_at(deadline, connector.connect(&servers)).await {
             Ok(Ok(client)) => return Ok(client),
             Ok(Err(zk::Error::BadArguments(problem))) => {
                 return Err(Error::Settings {

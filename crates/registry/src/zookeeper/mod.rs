@@ -6,6 +6,7 @@
 //! [`Session`] alone owns one and lends it for the length of a call.
 
 mod connect;
+mod endpoints;
 mod locks;
 mod nodes;
 mod session;

@@ -5,6 +5,7 @@ mod contract;
 mod embedded;
 mod heartbeat;
 mod holder;
+mod road;
 mod servers;
 mod stage;
 mod zookeeper;

@@ -1,6 +1,7 @@
 //! The contract on ZooKeeper, and what only ZooKeeper has.
 
 use crate::contract;
+use crate::road::Road;
 use crate::servers::{Zookeeper, free_port};
 use crate::stage::{Kind, Picture, Stage, until, within};
 use orca_registry::{ErrorClass, RegistrySettings, Secret, SessionState, ZookeeperSettings, connect};
@@ -175,6 +176,32 @@ async fn a_session_survives_a_restart_of_the_server_and_a_watch_catches_up() {
     assert_eq!(*registry.session().borrow(), SessionState::Connected);
     registry.close().await;
     other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_of_most_of_a_session_does_not_end_it() {
+    let Some(server) = Zookeeper::start_if_installed() else {
+        return;
+    };
+    let session_timeout = Duration::from_secs(12);
+    let mut road = Road::to(&server.connect_string()).await;
+    let stage = Stage {
+        kind: Kind::Zookeeper(road.address().to_owned()),
+        session_timeout,
+    };
+    let registry = stage.connect().await;
+    registry.create_ephemeral("/w/own", "1").await.unwrap();
+    road.close().await;
+    // A pause that doubles goes from 6.3 s of an outage to 12.7 s.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    road.open().await;
+    assert_eq!(
+        registry.get("/w/own").await.unwrap().as_deref(),
+        Some("1"),
+        "the session is the same"
+    );
+    assert_eq!(*registry.session().borrow(), SessionState::Connected);
+    registry.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
