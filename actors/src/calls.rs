@@ -5,6 +5,7 @@
 use crate::metrics::Metrics;
 use orca_engine::codes::ExecutorEventType;
 use orca_engine::model::ExecutionContext;
+use orca_engine::time::Millis;
 use orca_registry::Lease;
 use orca_rpc::dto::{
     TaskExecutorDispatchRequest, TaskExecutorDispatchResponse, TaskExecutorKillRequest,
@@ -15,7 +16,7 @@ use orca_rpc::methods::worker::{
     AckLifecycleEvent, DispatchTask, KillTask, PauseTask, ReassignWorkflowInstanceHost,
 };
 use orca_rpc::methods::{Method, QueryTaskInstances};
-use orca_rpc::{Client, Outcome, Refusal};
+use orca_rpc::{Client, Outcome, Refusal, UnknownReason};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,19 +40,26 @@ impl Calls {
         }
     }
 
-    /// Asks a worker to run an attempt. Never repeated by this layer.
+    /// Asks the worker process that started then to run an attempt. Never repeated by this layer. Where nobody knows what became of it, the connection goes: what
+    /// has not left this host must not arrive when the attempt may have been given up.
     pub(crate) async fn dispatch(
         &self,
         host: &str,
+        worker_startup_time: Millis,
         context: &ExecutionContext,
         owner_epoch: i64,
     ) -> Outcome<TaskExecutorDispatchResponse> {
         let mut wire = task_execution_context(context, host, 0);
         wire.orca_owner_epoch = Some(owner_epoch);
+        wire.orca_worker_startup_time = Some(worker_startup_time.0);
         let request = TaskExecutorDispatchRequest {
             task_execution_context: Some(wire),
         };
-        self.call::<DispatchTask>(host, &request).await
+        let outcome = self.call::<DispatchTask>(host, &request).await;
+        if matches!(outcome, Outcome::Unknown(UnknownReason::TimedOut { .. })) {
+            self.client.close_connection(host);
+        }
+        outcome
     }
 
     /// `Some(true)`: the kill is queued there; `Some(false)`: the worker does not have the attempt; `None`: no answer.

@@ -137,17 +137,20 @@ impl MasterNode {
 pub(crate) struct WorkerLost {
     pub(crate) host: String,
     pub(crate) before: Millis,
+    /// Another process is registered at the address.
+    pub(crate) is_replaced: bool,
 }
 
 impl Handler<WorkerLost> for MasterNode {
     type Result = ();
 
-    fn handle(&mut self, WorkerLost { host, before }: WorkerLost, _: &mut Self::Context) {
+    fn handle(&mut self, lost: WorkerLost, _: &mut Self::Context) {
         self.term.metrics.workers_lost.add(1);
         for workflow in self.term.directory.actors() {
             workflow.do_send(Deliver(vec![Event::WorkerLost {
-                host: host.clone(),
-                before,
+                host: lost.host.clone(),
+                before: lost.before,
+                is_replaced: lost.is_replaced,
             }]));
         }
     }

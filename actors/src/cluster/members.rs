@@ -77,10 +77,11 @@ impl Members {
             .is_some_and(|heartbeat| self::incarnation(heartbeat) == *incarnation)
     }
 
-    pub(super) fn startup_time(&self, name: &str) -> Option<Millis> {
-        self.by_name
-            .get(name)
-            .map(|heartbeat| Millis(heartbeat.server.startup_time_ms))
+    pub(super) fn starts(&self) -> BTreeMap<String, Millis> {
+        let start = |(name, heartbeat): (&String, &WorkerHeartbeat)| {
+            (name.clone(), Millis(heartbeat.server.startup_time_ms))
+        };
+        self.by_name.iter().map(start).collect()
     }
 
     pub(super) fn all_orca(&self) -> bool {

@@ -15,6 +15,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 use members::{Incarnation, Members};
 use orca_engine::balancing::Balancer;
 use orca_engine::slots::{Slot, SlotTable};
+use orca_engine::time::Millis;
 use orca_engine::worker_groups::WorkerTable;
 use orca_registry::MemberEvent;
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub(crate) struct ClusterState {
     pub(crate) workers: WorkerTable,
     /// Registered masters, and whether each is Orca's.
     pub(crate) masters: Arc<BTreeMap<String, bool>>,
+    /// When the process at each worker's address started, by its own clock: which process it is.
+    pub(crate) worker_starts: Arc<BTreeMap<String, Millis>>,
     /// How long a worker that is not registered may still come back; `None` while the workers have not been read yet.
     pub(crate) worker_grace: Option<Duration>,
 }
@@ -83,6 +86,7 @@ impl ClusterActor {
             takers: self.takers(),
             workers: self.table.clone(),
             masters: Arc::new(self.masters.kinds()),
+            worker_starts: Arc::new(self.workers.starts()),
             worker_grace: self.workers_known.then(|| self.worker_grace()),
         };
         self.published.send_replace(Arc::new(state));
@@ -230,8 +234,11 @@ impl Handler<WorkerChanged> for ClusterActor {
         match (replaced, event) {
             // Another process at the same address: the tasks of the earlier one are lost now.
             (Some(_), MemberEvent::Added { name, .. } | MemberEvent::Updated { name, .. }) => {
-                let before = self.workers.startup_time(&name).unwrap_or_else(wall_clock);
-                self.parts.node.do_send(WorkerLost { host: name, before });
+                self.parts.node.do_send(WorkerLost {
+                    host: name,
+                    before: wall_clock(),
+                    is_replaced: true,
+                });
             }
             (Some(gone), MemberEvent::Removed { name, .. }) => self.await_return(name, gone, context),
             (_, MemberEvent::Resynced) | (None, _) => {}
@@ -266,9 +273,11 @@ impl ClusterActor {
                 log::info!("worker {address} is back as the same process; nothing was lost");
                 return;
             }
+            let is_replaced = actor.table.worker(&address).is_some();
             actor.parts.node.do_send(WorkerLost {
                 host: address,
                 before,
+                is_replaced,
             });
         });
     }

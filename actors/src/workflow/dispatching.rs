@@ -15,8 +15,8 @@ use orca_engine::dispatch_queue::{Entry, Urgency};
 use orca_engine::model::ExecutionContext;
 use orca_engine::time::Millis;
 use orca_engine::workflow::{Event, NodeId};
-use orca_rpc::Outcome;
 use orca_rpc::dto::TaskExecutorDispatchResponse;
+use orca_rpc::{Outcome, Refusal};
 use orca_schema::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,7 +93,13 @@ impl WorkflowActor {
     fn call_dispatch(&self, built: ExecutionContext, host: String, actor: &mut Context<Self>) {
         let (term, workflow, epoch) = (self.term.clone(), actor.address(), self.fence.epoch);
         self.term.io.spawn(async move {
-            let outcome = term.calls.dispatch(&host, &built, epoch).await;
+            let worker = term.cluster.borrow().worker_starts.get(&host).copied();
+            let outcome = match worker {
+                Some(worker) => term.calls.dispatch(&host, worker, &built, epoch).await,
+                None => Outcome::Refused(Refusal::NotSent {
+                    reason: "the worker has left the registry".to_owned(),
+                }),
+            };
             measure(&term, &built, &outcome);
             workflow.do_send(Deliver(vec![answer(
                 outcome,
@@ -101,7 +107,7 @@ impl WorkflowActor {
                 host.clone(),
             )]));
             // It may have left the registry between the choice and the call, and that was told before the attempt was there.
-            report_missing_worker(&term, host, &workflow).await;
+            report_missing_worker(&term, host, &workflow, false).await;
         });
     }
 

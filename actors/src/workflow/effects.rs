@@ -8,6 +8,7 @@ use crate::term::Term;
 use actix::{Addr, AsyncContext, Context};
 use orca_engine::codes::ExecutorEventType;
 use orca_engine::workflow::{Effect, Event};
+use orca_registry::paths;
 
 impl WorkflowActor {
     pub(super) fn run_effects(&mut self, effects: Vec<Effect>, actor: &mut Context<Self>) {
@@ -125,6 +126,7 @@ impl WorkflowActor {
     fn send_take_over(&self, task_instance_id: i32, host: String, actor: &mut Context<Self>) {
         let (term, workflow, epoch) = (self.term.clone(), actor.address(), self.fence.epoch);
         let watched = self.machine.is_watched(task_instance_id);
+        let is_told = self.machine.is_without_worker(task_instance_id);
         self.term.io.spawn(async move {
             let taken = term.calls.take_over(&host, task_instance_id, epoch).await;
             let answer = Event::TakeOverAnswered {
@@ -134,7 +136,7 @@ impl WorkflowActor {
             };
             workflow.do_send(Deliver(vec![answer]));
             if taken.is_none() || !watched {
-                report_missing_worker(&term, host, &workflow).await;
+                report_missing_worker(&term, host, &workflow, is_told).await;
             }
         });
     }
@@ -142,6 +144,7 @@ impl WorkflowActor {
     fn send_probe(&self, task_instance_id: i32, host: String, actor: &mut Context<Self>) {
         let (term, workflow) = (self.term.clone(), actor.address());
         let watched = self.machine.is_watched(task_instance_id);
+        let is_told = self.machine.is_without_worker(task_instance_id);
         self.term.io.spawn(async move {
             let present = term.calls.has_task(&host, task_instance_id).await;
             let answer = Event::Probed {
@@ -151,23 +154,36 @@ impl WorkflowActor {
             };
             workflow.do_send(Deliver(vec![answer]));
             if present.is_none() || !watched {
-                report_missing_worker(&term, host, &workflow).await;
+                report_missing_worker(&term, host, &workflow, is_told).await;
             }
         });
     }
 }
 
 /// A worker that is not registered will never be reported as leaving, whether it answers or not: so that is said here, unless the attempt is watched.
-pub(super) async fn report_missing_worker(term: &Term, host: String, workflow: &Addr<WorkflowActor>) {
+/// `is_told`: the attempt knows already that its worker is gone, and its grace is over.
+pub(super) async fn report_missing_worker(
+    term: &Term,
+    host: String,
+    workflow: &Addr<WorkflowActor>,
+    is_told: bool,
+) {
     let is_registered = || term.cluster.borrow().workers.worker(&host).is_some();
     // What was sent up to this very moment.
     let before = term.now().plus(1);
     let Some(grace) = term.cluster.borrow().worker_grace.filter(|_| !is_registered()) else {
         return;
     };
-    tokio::time::sleep(grace).await;
-    // Whoever is registered there by now is asked in its turn: no answer of a registered worker means that it is gone.
-    if !is_registered() {
-        workflow.do_send(Deliver(vec![Event::WorkerLost { host, before }]));
+    if !is_told {
+        tokio::time::sleep(grace).await;
+    }
+    // What we have been told may be old: the registry itself has the last word. Whoever is registered there by now is asked in its turn.
+    let node = term.registry.exists(&paths::worker(&host)).await;
+    if !is_registered() && matches!(node, Ok(false)) {
+        workflow.do_send(Deliver(vec![Event::WorkerLost {
+            host,
+            before,
+            is_replaced: false,
+        }]));
     }
 }

@@ -5,6 +5,13 @@ use crate::registry;
 use crate::store;
 use crate::worker::WorkerEvent;
 
+/// One connection of a master process to a worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Socket {
+    pub client: store::Client,
+    pub resets: Option<u64>,
+}
+
 #[derive(Clone, Debug)]
 pub enum Happening {
     /// To one life of a master process; another life never hears of it.
@@ -14,6 +21,14 @@ pub enum Happening {
         event: MasterEvent,
     },
     Worker {
+        index: usize,
+        life: u32,
+        event: WorkerEvent,
+    },
+    /// Bytes that have waited in the socket of a master behind a cut link. Those of a dead process are still sent; a connection that was closed on purpose
+    /// loses them.
+    Waited {
+        socket: Socket,
         index: usize,
         life: u32,
         event: WorkerEvent,

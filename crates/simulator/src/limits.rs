@@ -10,6 +10,8 @@ pub const TRACE_LINES_MAX: usize = 200_000;
 /// `orca_rpc::limits::CALL_TIMEOUT` and `CONNECT_TIMEOUT`.
 pub const CALL_TIMEOUT_MS: u64 = 10_000;
 pub const CONNECT_TIMEOUT_MS: u64 = 3_000;
+/// `orca_rpc::limits::UNACKNOWLEDGED_MAX_MS`: then the kernel gives a connection up, with what waits in it.
+pub const UNACKNOWLEDGED_MAX_MS: u64 = 30_000;
 /// How long the database client waits for an answer.
 pub const STORE_TIMEOUT_MS: u64 = 10_000;
 /// `innodb_lock_wait_timeout` and `idle_transaction_timeout` of our sessions.

@@ -3,7 +3,7 @@
 use crate::chance::Chance;
 use crate::checks::{Ledger, Violation};
 use crate::clock::VirtualClock;
-use crate::happening::Happening;
+use crate::happening::{Happening, Socket};
 use crate::limits::{HAPPENINGS_MAX, RECOVERY_MAX_MS};
 use crate::master::{Master, MasterEvent};
 use crate::network::{End, Network};
@@ -195,6 +195,18 @@ impl World {
                 }
             }
             Happening::Worker { index, life, event } => self.worker_happens(index, life, event),
+            Happening::Waited {
+                socket,
+                index,
+                life,
+                event,
+            } => {
+                let master = &self.masters[socket.client.0];
+                let resets = master.resets.get(&self.workers[index].address).copied();
+                if master.life != socket.client.1 || resets == socket.resets {
+                    self.worker_happens(index, life, event);
+                }
+            }
             Happening::Store { client, call, ask } => {
                 let work = self.store.ask(client, call, ask, self.now_ms);
                 self.store_worked(work);
@@ -350,21 +362,33 @@ impl World {
 
     /// One call of a master to a worker leaves its process.
     pub fn send_call(&mut self, client: Client, call: u64, address: &str, what: Call) {
-        use crate::limits::CONNECT_TIMEOUT_MS;
+        use crate::limits::{CONNECT_TIMEOUT_MS, UNACKNOWLEDGED_MAX_MS};
         let Some(index) = self.workers.iter().position(|worker| worker.address == *address) else {
             return;
         };
         let not_sent = CallAnswer::NotSent;
         let link = (End::Master(client.0), End::Worker(index));
         if let Some(heals_at_ms) = self.network.heals_at(link.0, link.1, self.now_ms) {
-            // Either there is no connection yet, or the bytes wait in the socket until the link heals.
+            // Either there is no connection yet, or the bytes wait in the socket until the link heals, the connection is closed or the kernel gives up.
             if self.chance.one_in(2) {
                 return self.master_hears(client, call, not_sent, CONNECT_TIMEOUT_MS);
             }
+            let waits_ms = heals_at_ms - self.now_ms;
+            if waits_ms >= UNACKNOWLEDGED_MAX_MS {
+                return;
+            }
             let life = self.workers[index].life;
-            let delay_ms = heals_at_ms - self.now_ms + self.chance.between(1, 300);
+            let delay_ms = waits_ms + self.chance.between(1, 300);
             let event = WorkerEvent::Call { client, call, what };
-            return self.after(delay_ms, Happening::Worker { index, life, event });
+            let resets = self.masters[client.0].resets.get(address).copied();
+            let socket = Socket { client, resets };
+            let waited = Happening::Waited {
+                socket,
+                index,
+                life,
+                event,
+            };
+            return self.after(delay_ms, waited);
         }
         if !self.workers[index].up {
             return self.master_hears(client, call, not_sent, 1);

@@ -29,6 +29,8 @@ pub struct Dispatch {
     pub owner: Option<String>,
     /// The epoch of an Orca owner. A Java master has none.
     pub owner_epoch: Option<i64>,
+    /// The start of the worker process that an Orca master means; another process at its address is not meant.
+    pub worker_startup_time: Option<Millis>,
     /// The worker's address as the master wrote it; echoed in every event.
     pub host: String,
 }
@@ -56,6 +58,10 @@ pub enum Refusal {
     AlreadyEnded(i32),
     #[error("TaskExecutorRuntimeException: The TaskExecutor(id={0}) was killed before it was dispatched")]
     AlreadyKilled(i32),
+    #[error(
+        "TaskExecutorRuntimeException: The dispatch is meant for the worker process that started at {meant}, this one started at {own}"
+    )]
+    AnotherProcess { meant: i64, own: i64 },
     #[error(
         "TaskExecutorRuntimeException: The owner of workflow instance {workflow_instance_id} has epoch {known}, \
          a dispatch with epoch {offered} comes from a former owner"
@@ -105,6 +111,8 @@ pub struct Executors {
     table: Mutex<Table>,
     slots: usize,
     resend_ms: u64,
+    /// `None`: whoever dispatches here means this process.
+    startup_time: Option<Millis>,
     /// Notified whenever a task is finalised.
     freed: Notify,
 }
@@ -144,13 +152,22 @@ impl Executors {
             table: Mutex::new(table),
             slots,
             resend_ms,
+            startup_time: None,
             freed: Notify::new(),
         }
+    }
+
+    /// Those of the worker process that started then: dispatches that name another one are refused.
+    #[must_use]
+    pub const fn of_process(mut self, startup_time: Millis) -> Self {
+        self.startup_time = Some(startup_time);
+        self
     }
 
     /// Takes a dispatched attempt in; from here on it holds a slot. `None`: it is here already, and a second dispatch has the effect of one. A newer owner
     /// that asks so is the one that hears of it from then on.
     pub fn admit(&self, dispatch: Dispatch, now: Tick, created: Millis) -> Result<Option<Admitted>, Refusal> {
+        self.is_meant(&dispatch)?;
         let mut table = self.lock();
         if table.is_same(&dispatch) {
             table.may_own(&dispatch, now)?;
@@ -180,6 +197,17 @@ impl Executors {
             },
         );
         Ok(Some(Admitted { stop: receiver, wake }))
+    }
+
+    /// A call that was meant for an earlier process at this address was sent by a master that may have given up the attempt since.
+    fn is_meant(&self, dispatch: &Dispatch) -> Result<(), Refusal> {
+        match (dispatch.worker_startup_time, self.startup_time) {
+            (Some(meant), Some(own)) if meant != own => Err(Refusal::AnotherProcess {
+                meant: meant.0,
+                own: own.0,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Something happened to a task.

@@ -13,6 +13,7 @@ fn dispatch(id: i32) -> Dispatch {
         first_submit_time: Millis(5),
         owner: Some("m:1".to_owned()),
         owner_epoch: None,
+        worker_startup_time: None,
         host: "w:1".to_owned(),
     }
 }
@@ -231,6 +232,24 @@ fn a_task_without_an_owner_waits_for_one() {
     assert_eq!(executors.next(1, Tick(0)), Next::Wait);
     assert!(executors.reassign(1, "m:2".to_owned(), None, Tick(0)));
     assert_eq!(sent(executors.next(1, Tick(0))).0, "m:2");
+}
+
+#[test]
+fn a_dispatch_that_names_another_process_at_the_address_is_refused() {
+    let executors = Executors::new(9, RESEND_MS).of_process(Millis(20));
+    let named = |id, startup_time| Dispatch {
+        worker_startup_time: startup_time,
+        ..dispatch(id)
+    };
+    let (meant, own) = (10, 20);
+    assert_eq!(
+        refusal(&executors, named(1, Some(Millis(10)))),
+        Refusal::AnotherProcess { meant, own }
+    );
+    assert!(!executors.contains(1));
+    admit(&executors, named(1, Some(Millis(20)))).unwrap();
+    // A Java master names none.
+    admit(&executors, named(2, None)).unwrap();
 }
 
 #[test]

@@ -64,6 +64,7 @@ fn dispatch(context: &TaskExecutionContext) -> Dispatch {
         first_submit_time: Millis(context.first_submit_time),
         owner: context.workflow_instance_host.clone(),
         owner_epoch: context.orca_owner_epoch,
+        worker_startup_time: context.orca_worker_startup_time.map(Millis),
         host: context.host.clone().unwrap_or_default(),
     }
 }

@@ -73,7 +73,7 @@ impl Service {
         })?;
         let resend_ms = u64::try_from(settings.event_resend_interval.as_millis()).unwrap_or(u64::MAX);
         let core = Arc::new(Core {
-            executors: Arc::new(Executors::new(settings.execution_slots, resend_ms)),
+            executors: Arc::new(Executors::new(settings.execution_slots, resend_ms).of_process(startup_time)),
             logs,
             zone: settings.zone,
             client: Client::new(ClientSettings::default()),

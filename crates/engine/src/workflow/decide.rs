@@ -11,6 +11,7 @@ enum Attempt {
     Replaced,
 }
 
+const REPORTED_SINCE: &str = "a report that came later shows that the worker has it";
 const REPLACED: &str = "the attempt was replaced by a newer one";
 
 impl WorkflowMachine {
@@ -21,6 +22,10 @@ impl WorkflowMachine {
         let mut draft = Draft::new(self, now);
         let (mut refused, mut ignored) = (Vec::new(), Vec::new());
         for (index, event) in events.iter().enumerate() {
+            if is_outdated(event, &events[index + 1..]) {
+                ignored.push((index, REPORTED_SINCE));
+                continue;
+            }
             match draft.decide_one(event) {
                 Ok(Verdict::Done) => draft.run_follow_ups(),
                 Ok(Verdict::Nothing(reason)) => ignored.push((index, reason)),
@@ -31,13 +36,43 @@ impl WorkflowMachine {
     }
 }
 
+/// A "no" of a worker that reports the attempt afterwards: the call that it denied was still on its way to it. Both may wait together when the database
+/// does not answer.
+fn is_outdated(event: &Event, later: &[Event]) -> bool {
+    let denied = match event {
+        Event::Probed {
+            task_instance_id,
+            present: Some(false),
+            ..
+        }
+        | Event::TakeOverAnswered {
+            task_instance_id,
+            taken: Some(false),
+            ..
+        }
+        | Event::KillAnswered {
+            task_instance_id,
+            queued: Some(false),
+            ..
+        } => *task_instance_id,
+        _ => return false,
+    };
+    later
+        .iter()
+        .any(|event| matches!(event, Event::Executor(report) if report.task_instance_id == denied))
+}
+
 impl Draft<'_> {
     fn decide_one(&mut self, event: &Event) -> Cell {
         match event {
             Event::Started => self.on_started(),
             Event::PauseRequested => self.on_pause_requested(),
             Event::StopRequested => self.on_stop_requested(),
-            Event::WorkerLost { host, before } => Ok(self.on_worker_lost(host, *before)),
+            Event::WorkerLost {
+                host,
+                before,
+                is_replaced,
+            } => Ok(self.on_worker_lost(host, *before, *is_replaced)),
             Event::ContextFailed {
                 task_instance_id,
                 reason,

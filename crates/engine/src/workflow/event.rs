@@ -85,11 +85,13 @@ pub enum Event {
         context: String,
     },
     TimerFired(Timer),
-    /// The worker at this address has left the registry, or came back as another process; attempts submitted there
-    /// before `before` belong to the lost one.
+    /// The worker process at this address has left the registry; attempts submitted there before `before` belong to it, or to whatever has answered there
+    /// since. `is_replaced`: another process is registered at the address now. Said again, with `false`, as long as a question about an attempt has no answer and
+    /// nobody is registered there.
     WorkerLost {
         host: String,
         before: Millis,
+        is_replaced: bool,
     },
 }
 

@@ -268,6 +268,13 @@ impl WorkflowMachine {
             .is_some_and(|node| self.node(node).attempt.watched)
     }
 
+    /// Its worker is known to be gone, and nobody has confirmed or replaced it yet.
+    #[must_use]
+    pub fn is_without_worker(&self, task_instance_id: i32) -> bool {
+        self.node_of(task_instance_id)
+            .is_some_and(|node| self.node(node).attempt.worker_gone)
+    }
+
     /// Attempts that a worker has or may have, with their hosts.
     pub fn at_workers(&self) -> impl Iterator<Item = (i32, &str)> {
         self.active.iter().filter_map(|&node| {

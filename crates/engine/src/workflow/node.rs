@@ -137,6 +137,8 @@ pub struct Attempt {
     pub(crate) asked_in_silence: bool,
     /// The worker has left the registry.
     pub(crate) worker_gone: bool,
+    /// Since then it was asked for at its address, and nobody answered.
+    pub(crate) unanswered: bool,
     /// The worker has it although it had left the registry: it is asked now and then whether it still has.
     pub(crate) watched: bool,
 }

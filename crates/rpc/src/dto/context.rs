@@ -91,6 +91,9 @@ super::dto! {
         /// Orca's own: the epoch of the owner that dispatches. Java ignores it; Orca's worker refuses a lower one.
         #[serde(skip_serializing_if = "Option::is_none")]
         orca_owner_epoch: Option<i64> = "orcaOwnerEpoch",
+        /// Orca's own: the `startupTime` of the worker process that is meant. Java ignores it; another Orca process at the address refuses.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        orca_worker_startup_time: Option<i64> = "orcaWorkerStartupTime",
     }
 
     #[derive(Debug)]
@@ -228,6 +231,7 @@ impl fmt::Debug for TaskExecutionContext {
             .field("host", &self.host)
             .field("worker_group", &self.worker_group)
             .field("orca_owner_epoch", &self.orca_owner_epoch)
+            .field("orca_worker_startup_time", &self.orca_worker_startup_time)
             .finish_non_exhaustive()
     }
 }

@@ -66,6 +66,7 @@ fn json_of(context: &TaskExecutionContext) -> Value {
 fn everything_arrives_under_its_java_name() {
     let mut wire = task_execution_context(&context(), "worker:1234", 3);
     wire.orca_owner_epoch = Some(9);
+    wire.orca_worker_startup_time = Some(8);
     assert_eq!(
         json_of(&wire),
         json!({
@@ -86,7 +87,7 @@ fn everything_arrives_under_its_java_name() {
             "endTime": 0,
             "k8sTaskExecutionContext": {"configYaml": "kube-config-text", "namespace": "ns", "connectionParams": null},
             "dryRun": 1, "cpuQuota": -1, "memoryMax": 128, "dispatchFailTimes": 3,
-            "firstDispatchTime": 1_800_000_000_009_i64, "orcaOwnerEpoch": 9,
+            "firstDispatchTime": 1_800_000_000_009_i64, "orcaOwnerEpoch": 9, "orcaWorkerStartupTime": 8,
         })
     );
 }
@@ -99,7 +100,7 @@ fn a_worker_never_sees_what_it_would_choke_on() {
     let value = json_of(&task_execution_context(&plain, "worker:1234", 0));
     assert_eq!(value["firstSubmitTime"], 1_800_000_000_009_i64);
     assert_eq!(value["resourceParametersHelper"], json!({"resourceMap": {}}));
-    for absent in ["varPool", "orcaOwnerEpoch", "startTime "] {
+    for absent in ["varPool", "orcaOwnerEpoch", "orcaWorkerStartupTime", "startTime "] {
         assert_eq!(value.get(absent), None, "{absent}");
     }
     plain.first_dispatch_time = Millis(0);

@@ -45,7 +45,7 @@ fn context() -> impl Strategy<Value = TaskExecutionContext> {
         params,
         option::of(any::<i64>()),
     )
-        .prop_map(|(ints, longs, texts, prepare_params_map, orca_owner_epoch)| {
+        .prop_map(|(ints, longs, texts, prepare_params_map, own)| {
             let mut texts = texts.into_iter();
             let mut text = || texts.next().flatten();
             TaskExecutionContext {
@@ -60,7 +60,8 @@ fn context() -> impl Strategy<Value = TaskExecutionContext> {
                 environment_config: text(),
                 host: text(),
                 prepare_params_map,
-                orca_owner_epoch,
+                orca_owner_epoch: own,
+                orca_worker_startup_time: own,
                 ..Default::default()
             }
         })

@@ -9,6 +9,7 @@ use orca_engine::workflow::{Event, NodeId};
 impl World {
     pub(super) fn dispatch_call(&mut self, index: usize, owned: Owned, node: NodeId, id: i32, host: String) {
         let owner = self.masters[index].address.to_string();
+        let worker_startup_ms = self.startup_of(index, &host);
         let Some(run) = self.run_of(index, owned) else {
             return;
         };
@@ -23,8 +24,14 @@ impl World {
             first_submit_time: task.first_submit_time.unwrap_or_default(),
             owner,
             owner_epoch: owned.1,
+            worker_startup_ms: worker_startup_ms.unwrap_or_default(),
         };
-        self.call(index, owned, host, Call::Dispatch(Box::new(order)));
+        let what = Call::Dispatch(Box::new(order));
+        if worker_startup_ms.is_none() {
+            // It has left the registry.
+            return self.call_answered(index, owned, host, what, CallAnswer::NotSent);
+        }
+        self.call(index, owned, host, what);
     }
 
     pub(super) fn call(&mut self, index: usize, owned: Owned, host: String, what: Call) {
@@ -63,6 +70,12 @@ impl World {
                 .is_some_and(|run| run.machine.is_watched(*id)),
             _ => false,
         };
+        let is_told = match &what {
+            Call::Probe(id) | Call::TakeOver { id, .. } => self
+                .run_of(index, owned)
+                .is_some_and(|run| run.machine.is_without_worker(*id)),
+            _ => false,
+        };
         let asks_who_is_there = matches!(what, Call::Probe(_) | Call::TakeOver { .. })
             && (flag.is_none() || !watched)
             || matches!(what, Call::Dispatch(_));
@@ -87,7 +100,26 @@ impl World {
         };
         self.deliver(index, owned, vec![event]);
         if asks_who_is_there {
-            self.report_missing_worker(index, owned, host);
+            self.report_missing_worker(index, owned, host, is_told);
+        }
+    }
+}
+
+impl World {
+    /// A call that is given up takes its connection along (`Client::close_connection`): what has not left this host never will, and the other calls on it end too.
+    pub(super) fn close_connection(&mut self, index: usize, host: &str) {
+        *self.masters[index].resets.entry(host.to_owned()).or_default() += 1;
+        let open = &self.masters[index].open;
+        let others: Vec<u64> = open
+            .iter()
+            .filter(
+                |(_, (_, pending))| matches!(pending, Pending::Worker { host: other, .. } if *other == host),
+            )
+            .map(|(call, _)| *call)
+            .collect();
+        for call in others {
+            let answer = CallAnswer::Broken;
+            self.to_master(index, 0, MasterEvent::Answered { call, answer });
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::MasterEvent;
 use crate::limits::JAVA_GRACE_MS;
+use crate::network::End;
 use crate::registry::{Picture, Seen};
 use crate::world::World;
 use orca_engine::balancing::WorkerLoad;
@@ -114,11 +115,13 @@ impl World {
         if is_back {
             return;
         }
+        let is_replaced = term.table.worker(&host).is_some();
         let owned: Vec<_> = term.runs.values().map(|run| run.owned()).collect();
         for one in owned {
             let event = Event::WorkerLost {
                 host: host.clone(),
                 before,
+                is_replaced,
             };
             self.deliver(index, one, vec![event]);
         }
@@ -132,9 +135,15 @@ impl World {
     }
 
     /// A worker that does not answer and is not registered will never be reported as leaving.
-    pub(super) fn report_missing_worker(&mut self, index: usize, owned: super::Owned, host: String) {
+    pub(super) fn report_missing_worker(
+        &mut self,
+        index: usize,
+        owned: super::Owned,
+        host: String,
+        is_told: bool,
+    ) {
         let before = self.master_now(index).plus(1);
-        let grace_ms = if self.scenario.java_workers {
+        let grace_ms = if self.scenario.java_workers && !is_told {
             JAVA_GRACE_MS
         } else {
             0
@@ -162,9 +171,25 @@ impl World {
         host: String,
         before: Millis,
     ) {
-        if self.term(index, number).is_some() && !self.has_worker(index, &host) {
-            self.deliver(index, owned, vec![Event::WorkerLost { host, before }]);
+        // What this master was told may be old: the registry itself has the last word.
+        let link = (End::Master(index), End::Registry);
+        let registry_hears = self.network.heals_at(link.0, link.1, self.now_ms).is_none();
+        let has_node = self.registry.picture.workers.contains_key(&host);
+        let is_there = !registry_hears || has_node || self.has_worker(index, &host);
+        if self.term(index, number).is_some() && !is_there {
+            let event = Event::WorkerLost {
+                host,
+                before,
+                is_replaced: false,
+            };
+            self.deliver(index, owned, vec![event]);
         }
+    }
+
+    /// Which process is registered there, as this master sees it.
+    pub(super) fn startup_of(&self, index: usize, host: &str) -> Option<i64> {
+        let picture = self.masters[index].term.as_ref()?.picture.as_ref()?;
+        picture.workers.get(host).map(|seen| seen.process.startup_ms)
     }
 }
 

@@ -81,6 +81,9 @@ impl World {
         if self.term(index, term).is_none() {
             return;
         }
+        self.trace.line(self.now_ms, || {
+            format!("master {index}: rescue of {address}: {due:?}")
+        });
         let Some(rescue) = self.rescue(index, address, number) else {
             return;
         };
@@ -222,6 +225,9 @@ impl World {
         if ids.is_empty() {
             return self.rescue_done(index, address, number);
         }
+        self.trace.line(self.now_ms, || {
+            format!("master {index}: rescue of {address}: {ids:?} are to move")
+        });
         if let Some(rescue) = self.rescue(index, address, number) {
             rescue.pages = ids.chunks(FAILOVER_PAGE_LEN).map(<[i32]>::to_vec).collect();
         }
@@ -255,6 +261,9 @@ impl World {
             return;
         };
         let again = rescue.again;
+        self.trace.line(self.now_ms, || {
+            format!("master {index}: rescue of {address} is done")
+        });
         self.unlock(index, address);
         let Some(term) = &mut self.masters[index].term else {
             return;

@@ -123,6 +123,11 @@ impl World {
         outcomes: Vec<ClaimOutcome>,
         result: Result<Output, Ended>,
     ) {
+        if let Err(ended) = &result {
+            self.trace.line(self.now_ms, || {
+                format!("master {index}: a claim ends {ended:?}: {outcomes:?}")
+            });
+        }
         match result {
             Ok(_) => {
                 self.start_runs(index, planned, outcomes);
@@ -205,7 +210,8 @@ impl World {
             (ThenRead::Hosts { is_first }, Some(Rows::Hosts(hosts))) => {
                 self.hosts_read(index, hosts, is_first)
             }
-            (ThenRead::Hosts { .. }, _) => {}
+            (ThenRead::Own, Some(Rows::Ids(ids))) => self.own_read(index, &ids),
+            (ThenRead::Hosts { .. } | ThenRead::Own, _) => {}
             (ThenRead::LatestEpoch { address, number }, rows) => {
                 self.epoch_read(index, &address, number, rows);
             }
@@ -263,6 +269,7 @@ impl World {
             ThenRead::Commands
             | ThenRead::Attempt { .. }
             | ThenRead::Hosts { .. }
+            | ThenRead::Own
             | ThenRead::LatestEpoch { .. }
             | ThenRead::OfDead { .. } => {}
         }

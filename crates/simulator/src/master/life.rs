@@ -4,7 +4,7 @@ use super::{MasterEvent, Term, Then};
 use crate::happening::Happening;
 use crate::limits::{ENTRY_PAUSE_MS, LEASE_LOOK_MS, SWEEP_MS};
 use crate::registry::{Answer, Ask, Kind, Member, Process};
-use crate::store::Body;
+use crate::store::{Body, Read};
 use crate::world::World;
 use orca_engine::balancing::{Balancer, BalancerKind, DynamicWeights};
 use orca_engine::dispatch_queue::DispatchQueue;
@@ -12,7 +12,7 @@ use orca_engine::fence::Incarnation;
 use orca_engine::time::Millis;
 use orca_engine::workflow::Rules;
 use orca_registry::LeaseKeeper;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,6 +163,7 @@ impl World {
             intake_busy: false,
             rescues: BTreeMap::new(),
             sweep: orca_engine::failover::Sweep::default(),
+            unheld: BTreeSet::new(),
             timer_serial: 0,
         });
         self.trace.line(self.now_ms, || {
@@ -278,16 +279,45 @@ impl World {
         if self.term(index, number).is_none() {
             return;
         }
-        self.read(
-            index,
-            crate::store::Read::Hosts,
-            super::ThenRead::Hosts { is_first },
-        );
+        self.read(index, Read::Hosts, super::ThenRead::Hosts { is_first });
+        if let Some(own) = self.own(index) {
+            let len = crate::limits::FAILOVER_SCAN_LEN;
+            self.read(index, Read::OfDead { dead: own, len }, super::ThenRead::Own);
+        }
         let next = MasterEvent::Sweep {
             term: number,
             is_first: false,
         };
         self.to_master(index, SWEEP_MS, next);
+    }
+
+    /// Everything that this address owns up to this life of it.
+    fn own(&self, index: usize) -> Option<orca_schema::DeadMaster> {
+        let term = self.masters[index].term.as_ref()?;
+        Some(orca_schema::DeadMaster {
+            address: term.incarnation.address.to_string(),
+            epoch: term.incarnation.epoch,
+        })
+    }
+
+    /// What is ours by its row and did not run here twice is taken up again: its claim was committed, and nobody has heard of it.
+    pub(super) fn own_read(&mut self, index: usize, ids: &[i32]) {
+        let Some(own) = self.own(index) else {
+            return;
+        };
+        let Some(term) = &mut self.masters[index].term else {
+            return;
+        };
+        let unheld: BTreeSet<i32> = ids
+            .iter()
+            .copied()
+            .filter(|id| !term.runs.contains_key(id))
+            .collect();
+        let again: Vec<i32> = unheld.intersection(&term.unheld).copied().collect();
+        term.unheld = unheld;
+        if !again.is_empty() {
+            self.transact(index, Body::Move(own, again), Then::TakeUpOwn);
+        }
     }
 
     /// The registry is read after the rows: what the last picture says is older, so it is asked anew by whoever needs to be exact.

@@ -31,7 +31,7 @@ use orca_engine::workflow::{Rules, Timer};
 use orca_registry::{Lease, LeaseKeeper};
 use orca_schema::ClaimOutcome;
 use registry::Seen;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// A workflow instance under one ownership: a later one of the same master is another.
@@ -149,6 +149,7 @@ pub enum Then {
         number: u64,
     },
     FailCommand,
+    TakeUpOwn,
 }
 
 #[derive(Clone, Debug)]
@@ -170,6 +171,8 @@ pub enum ThenRead {
     Hosts {
         is_first: bool,
     },
+    /// Instances that are ours by their rows.
+    Own,
     LatestEpoch {
         address: String,
         number: u64,
@@ -208,6 +211,8 @@ pub struct Term {
     pub intake_busy: bool,
     pub rescues: BTreeMap<String, Rescue>,
     pub sweep: Sweep,
+    /// Instances of ours that did not run here at the last look.
+    pub unheld: BTreeSet<i32>,
     pub timer_serial: u64,
 }
 
@@ -229,6 +234,8 @@ pub struct Master {
     /// Open calls with the term they belong to.
     pub open: BTreeMap<u64, (u32, Pending)>,
     pub next_call: u64,
+    /// How often the connection to each worker was closed on this side.
+    pub resets: BTreeMap<String, u64>,
 }
 
 impl Master {
@@ -249,6 +256,7 @@ impl Master {
             joining: (None, None),
             open: BTreeMap::new(),
             next_call: 0,
+            resets: BTreeMap::new(),
         }
     }
 

@@ -99,7 +99,7 @@ impl World {
             *outcomes = written;
         }
         let holds = match then {
-            Then::Claim { .. } | Then::Steps(_) | Then::Move { .. } => self.masters[index]
+            Then::Claim { .. } | Then::Steps(_) | Then::Move { .. } | Then::TakeUpOwn => self.masters[index]
                 .term
                 .as_ref()
                 .is_some_and(|term| term.lease.holds()),
@@ -122,6 +122,9 @@ impl World {
             Pending::Commit(then) => self.ended(index, then, Err(Ended::Unknown)),
             Pending::Read(then) => self.rows_read(index, then, None),
             Pending::Worker { owned, host, what } => {
+                if matches!(what, crate::worker::Call::Dispatch(_)) {
+                    self.close_connection(index, &host);
+                }
                 self.call_answered(index, owned, host, what, crate::worker::CallAnswer::Broken);
             }
             Pending::Nothing => {}
@@ -139,7 +142,7 @@ impl World {
             (Then::Move { address, number }, result) => {
                 self.page_moved(index, &address, number, result.is_ok())
             }
-            (Then::Register { .. } | Then::FailCommand, _) => {}
+            (Then::Register { .. } | Then::FailCommand | Then::TakeUpOwn, _) => {}
         }
     }
 

@@ -33,22 +33,23 @@ struct JavaTask {
 
 impl Bench {
     #[must_use]
-    pub fn new(java: bool, slots: usize, resend_ms: u64) -> Self {
+    pub fn new(java: bool, slots: usize, resend_ms: u64, startup: Millis) -> Self {
         if java {
             Self::Java(Java {
                 tasks: BTreeMap::new(),
                 resend_ms,
             })
         } else {
-            Self::Orca(Executors::new(slots, resend_ms))
+            Self::Orca(Executors::new(slots, resend_ms).of_process(startup))
         }
     }
 
-    pub fn admit(&mut self, dispatch: Dispatch, now: Tick, wall: Millis) -> Result<(), String> {
+    /// Whether the attempt is new here.
+    pub fn admit(&mut self, dispatch: Dispatch, now: Tick, wall: Millis) -> Result<bool, String> {
         match self {
             Self::Orca(executors) => executors
                 .admit(dispatch, now, wall)
-                .map(drop)
+                .map(|admitted| admitted.is_some())
                 .map_err(|refusal| refusal.to_string()),
             Self::Java(java) => {
                 let mut queue = EventQueue::default();
@@ -56,7 +57,7 @@ impl Bench {
                 let owner = dispatch.owner.unwrap_or_default();
                 java.tasks
                     .insert(dispatch.task_instance_id, JavaTask { owner, queue });
-                Ok(())
+                Ok(true)
             }
         }
     }

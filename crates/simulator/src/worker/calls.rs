@@ -78,6 +78,7 @@ impl World {
             first_submit_time: order.first_submit_time,
             owner: Some(order.owner.clone()),
             owner_epoch: Some(order.owner_epoch),
+            worker_startup_time: Some(Millis(order.worker_startup_ms)),
             host: worker.address.clone(),
         };
         let admitted = worker.bench.admit(dispatch, now, wall);
@@ -88,7 +89,9 @@ impl World {
                 order.owner
             )
         });
-        admitted?;
+        if !admitted? {
+            return Ok(());
+        }
         let java = self.scenario.java_workers;
         let node = self.registry.picture.workers.get(&self.workers[index].address);
         let is_registered =

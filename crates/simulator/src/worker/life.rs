@@ -15,7 +15,7 @@ impl World {
         worker.startup_ms = startup.0;
         worker.session = None;
         worker.announced = false;
-        worker.bench = Bench::new(java, SLOTS, resend_ms);
+        worker.bench = Bench::new(java, SLOTS, resend_ms, startup);
         let life = worker.life;
         self.trace
             .line(self.now_ms, || format!("worker {index} starts (life {life})"));

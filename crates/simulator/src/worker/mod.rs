@@ -39,6 +39,8 @@ pub struct Order {
     pub first_submit_time: Millis,
     pub owner: String,
     pub owner_epoch: i64,
+    /// The start of the process that is meant.
+    pub worker_startup_ms: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +102,7 @@ pub struct Worker {
     pub clock_offset_ms: i64,
     /// Its answers take long until then.
     pub slow_until_ms: u64,
-    startup_ms: i64,
+    pub(crate) startup_ms: i64,
     java: bool,
     session: Option<u64>,
     announced: bool,
@@ -125,7 +127,7 @@ impl Worker {
             java,
             session: None,
             announced: false,
-            bench: Bench::new(java, SLOTS, resend_ms),
+            bench: Bench::new(java, SLOTS, resend_ms, Millis(0)),
             jobs: BTreeMap::new(),
             posts: BTreeMap::new(),
         }

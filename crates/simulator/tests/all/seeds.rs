@@ -59,3 +59,36 @@ fn a_worker_is_lost_after_the_clock_was_set_back() {
     assert_kept(9);
     assert_kept(115);
 }
+
+/// A dispatch for a dead worker process waits behind a cut link, and its successor is registered when the link heals.
+#[test]
+fn a_dispatch_for_a_dead_process_is_not_taken_by_its_successor() {
+    assert_kept(3538);
+    assert_kept(14067);
+}
+
+/// The loss of a worker is announced after another process at its address has taken an attempt, and that one does not answer at once.
+#[test]
+fn a_successor_that_does_not_answer_is_asked_again() {
+    assert_kept(4091);
+    assert_kept(10908);
+}
+
+/// A registered worker that does not answer while its former node goes.
+#[test]
+fn a_slow_worker_is_not_given_up() {
+    assert_kept(563);
+}
+
+/// The COMMIT of a claim took place, and the database was gone for longer than its outcome is asked for: the instance is its master's own and runs nowhere.
+#[test]
+fn a_claim_that_nobody_heard_of_is_taken_up_again() {
+    assert_kept(11480);
+    assert_kept(20632);
+}
+
+/// A worker denies a dispatch that has not arrived yet and then reports it, both while the database is down.
+#[test]
+fn a_denial_that_a_report_has_overtaken_counts_for_nothing() {
+    assert_kept(30355);
+}

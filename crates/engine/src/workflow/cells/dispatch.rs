@@ -122,7 +122,7 @@ impl Draft<'_> {
         let attempt = &mut self.node_mut(node).attempt;
         attempt.failures = attempt.failures.saturating_add(1);
         (attempt.sent_at, attempt.doubt_since) = (None, None);
-        (attempt.worker_gone, attempt.call_open) = (false, false);
+        (attempt.worker_gone, attempt.unanswered, attempt.call_open) = (false, false, false);
         let (failures, kill_wanted) = (attempt.failures, attempt.kill_wanted);
         let change = TaskChange {
             state: Some(TaskState::SubmittedSuccess),
@@ -189,6 +189,7 @@ impl Draft<'_> {
         let gone = attempt.worker_gone;
         attempt.watched |= gone;
         (attempt.doubt_since, attempt.worker_gone, attempt.call_open) = (None, false, false);
+        attempt.unanswered = false;
         (attempt.heard_at, attempt.asked_in_silence) = (Some(now), false);
         if gone {
             self.watch(node);

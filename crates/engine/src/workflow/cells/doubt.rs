@@ -1,7 +1,8 @@
 //! What is known of an attempt at a worker that does not answer, does not know it, or is gone.
 //!
 //! One attempt, one executor: a fresh attempt is made only when the worker has denied this one for good (a "no" after the
-//! bound and after a kill for its id), or has left the registry.
+//! bound and after a kill for its id), or when nobody is registered at its address any more. Another process that is registered there may have been reached by
+//! the call that was meant for the lost one, so it is asked until it answers.
 
 use super::{Cell, ENDED, NOT_DISPATCHED, Verdict};
 use crate::codes::TaskState;
@@ -36,14 +37,9 @@ impl Draft<'_> {
     }
 
     fn probed_in_doubt(&mut self, node: NodeId, present: Option<bool>) -> Verdict {
-        let gone = self.node(node).attempt.worker_gone;
         match present {
             Some(true) => {
                 self.found_at_worker(node);
-                Verdict::Done
-            }
-            Some(false) | None if gone && self.bound_is_over(node) => {
-                self.replace_attempt(node, "its worker is gone and never confirmed it");
                 Verdict::Done
             }
             Some(false) if self.bound_is_over(node) => {
@@ -76,10 +72,6 @@ impl Draft<'_> {
 
     pub(in crate::workflow) fn on_probe_due(&mut self, node: NodeId) -> Verdict {
         match self.stage(node) {
-            Stage::Doubtful if self.node(node).attempt.worker_gone && self.bound_is_over(node) => {
-                self.replace_attempt(node, "its worker is gone and never confirmed it");
-                Verdict::Done
-            }
             Stage::Doubtful => {
                 self.ask(node);
                 Verdict::Done
@@ -133,7 +125,7 @@ impl Draft<'_> {
         let gone = self.node(node).attempt.worker_gone;
         match taken {
             Some(true) => self.confirmed(node),
-            Some(false) | None if gone => {
+            Some(false) if gone => {
                 self.kill_call(node);
                 self.replace_attempt(node, "its worker is gone");
             }
@@ -152,7 +144,11 @@ impl Draft<'_> {
                 );
                 self.doubt(node);
             }
-            None => self.ask_later(node),
+            // No answer is no answer: it is asked again, until it is said that nobody is registered there.
+            None => {
+                self.node_mut(node).attempt.unanswered = gone;
+                self.ask_later(node);
+            }
         }
     }
 
@@ -168,7 +164,12 @@ impl Draft<'_> {
 
     /// The worker process at `host` is gone. What was sent there before `before` is looked at; what is on its way is unknown,
     /// not lost.
-    pub(in crate::workflow) fn on_worker_lost(&mut self, host: &str, before: Millis) -> Verdict {
+    pub(in crate::workflow) fn on_worker_lost(
+        &mut self,
+        host: &str,
+        before: Millis,
+        is_replaced: bool,
+    ) -> Verdict {
         let there: Vec<NodeId> = self
             .active_nodes()
             .into_iter()
@@ -178,7 +179,7 @@ impl Draft<'_> {
             return Verdict::Nothing("no attempt of this workflow is at that worker");
         }
         for node in there {
-            self.lose_worker(node);
+            self.lose_worker(node, is_replaced);
         }
         Verdict::Done
     }
@@ -196,18 +197,22 @@ impl Draft<'_> {
             .is_none_or(|sent| sent < before || sent > self.now && before <= self.now)
     }
 
-    fn lose_worker(&mut self, node: NodeId) {
-        self.node_mut(node).attempt.worker_gone = true;
+    fn lose_worker(&mut self, node: NodeId, is_replaced: bool) {
+        let attempt = &mut self.node_mut(node).attempt;
+        attempt.worker_gone = true;
+        let is_given_up = std::mem::take(&mut attempt.unanswered) && !is_replaced;
         match self.stage(node) {
             Stage::Sent => {
                 self.note(node, "was being sent to a worker that is gone".to_owned());
                 self.doubt(node);
                 self.node_mut(node).attempt.call_open = true;
             }
-            // The call may still reach whatever answers at that address.
-            Stage::Doubtful if self.node(node).attempt.call_open => {}
+            // The call may have reached, or still reach, whatever answers at that address.
+            Stage::Doubtful if self.node(node).attempt.call_open || is_replaced => {}
             Stage::Doubtful => self.replace_attempt(node, "its worker is gone and never confirmed it"),
-            Stage::Held | Stage::Running | Stage::TakingOver if self.base.rules.take_over_on_worker_loss => {
+            Stage::Held | Stage::Running | Stage::TakingOver
+                if self.base.rules.take_over_on_worker_loss && !is_given_up =>
+            {
                 self.set_stage(node, Stage::TakingOver);
                 self.send_take_over(node);
             }

@@ -427,6 +427,7 @@ fn workflow_table_is_complete_and_written_down() {
         Event::WorkerLost {
             host: HOST.to_owned(),
             before: kit::START.plus(5_000),
+            is_replaced: false,
         },
         Event::Started,
     ];

@@ -38,6 +38,7 @@ impl<'a> Words<'a> {
             "lost" => Event::WorkerLost {
                 host: self.words[1].to_owned(),
                 before,
+                is_replaced: self.words.last() == Some(&"replaced"),
             },
             "timer" => Event::TimerFired(self.timer()),
             "branch" => Event::BranchChosen {

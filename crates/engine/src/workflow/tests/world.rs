@@ -392,6 +392,7 @@ impl World {
         self.inbox.push_back(Event::WorkerLost {
             host: host.to_owned(),
             before,
+            is_replaced: true,
         });
         for call in cut {
             if let Call::Dispatch { id, host } = call {

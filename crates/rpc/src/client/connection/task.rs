@@ -31,7 +31,10 @@ impl Task {
         let reason = tokio::select! {
             reason = self.read(&mut reader) => reason,
             error = self.write(&mut writer, &mut queued, &mut batch) => error.to_string(),
-            () = self.shared.close.notified() => self.close_reason(),
+            () = self.shared.close.notified() => {
+                reset_on_drop(&stream);
+                self.close_reason()
+            }
         };
         drop(stream);
         self.settle(&reason, queued, &batch);
@@ -126,6 +129,13 @@ impl Task {
             "connection to {} ended with {unanswered} unanswered calls: {reason}",
             self.address
         );
+    }
+}
+
+/// What has not left this host never will: whoever closes a connection on purpose does not want it to arrive later.
+fn reset_on_drop(stream: &TcpStream) {
+    if let Err(error) = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)) {
+        log::debug!("a connection cannot be reset and is closed in order: {error}");
     }
 }
 
