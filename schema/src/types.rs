@@ -1,11 +1,11 @@
 //! What goes into the store and what comes out, apart from the engine's own model.
 
 use orca_engine::codes::{
-    CommandType, ExecutionType, FailureStrategy, Flag, Priority, TaskDependType, TaskTimeoutStrategy,
-    TimeoutFlag, WarningType, WorkflowState,
+    CommandType, ExecutionType, Flag, Priority, TaskDependType, TaskTimeoutStrategy, TimeoutFlag,
+    WorkflowState,
 };
 use orca_engine::fence::Fence;
-use orca_engine::model::{Property, WorkflowInstance};
+use orca_engine::model::{Property, RunOptions, WorkflowInstance};
 use orca_engine::time::Millis;
 use orca_engine::workflow::Write;
 use std::collections::BTreeMap;
@@ -115,15 +115,7 @@ pub struct NewRun {
     /// Ignored for a backfill, whose first time it is.
     pub schedule_time: Option<Millis>,
     pub task_depend_type: TaskDependType,
-    pub failure_strategy: FailureStrategy,
-    pub warning_type: WarningType,
-    pub warning_group_id: Option<i32>,
-    pub priority: Priority,
-    /// `None` or blank means `default`.
-    pub worker_group: Option<String>,
-    pub tenant_code: Option<String>,
-    pub environment_code: Option<i64>,
-    pub dry_run: bool,
+    pub options: RunOptions,
 }
 
 impl NewRun {
@@ -140,14 +132,7 @@ impl NewRun {
             time_zone: None,
             schedule_time: None,
             task_depend_type: TaskDependType::TaskPost,
-            failure_strategy: FailureStrategy::Continue,
-            warning_type: WarningType::None,
-            warning_group_id: None,
-            priority: Priority::Medium,
-            worker_group: None,
-            tenant_code: None,
-            environment_code: None,
-            dry_run: false,
+            options: RunOptions::DEFAULT,
         }
     }
 }

@@ -7,6 +7,7 @@ use super::forward::{self, Wish, deliver};
 use super::{Desk, NOT_REGISTERED, Reception};
 use crate::intake::Look;
 use orca_engine::codes::{FailureStrategy, Flag, Priority, TaskDependType, WarningType};
+use orca_engine::model::RunOptions;
 use orca_engine::workflow::Event;
 use orca_rpc::dto::{
     TaskGroupSlotAcquireSuccessNotifyResponse, WorkflowBackfillTriggerRequest,
@@ -247,14 +248,16 @@ fn required<T>(value: Option<T>, name: &str) -> Result<T, String> {
 macro_rules! set_common {
     ($run:ident, $request:ident) => {
         $run.task_depend_type = $request.task_depend_type.unwrap_or(TaskDependType::TaskPost);
-        $run.failure_strategy = $request.failure_strategy.unwrap_or(FailureStrategy::Continue);
-        $run.warning_type = $request.warning_type.unwrap_or(WarningType::None);
-        $run.warning_group_id = $request.warning_group_id;
-        $run.priority = $request.workflow_instance_priority.unwrap_or(Priority::Medium);
-        $run.worker_group = $request.worker_group;
-        $run.tenant_code = $request.tenant_code;
-        $run.environment_code = $request.environment_code;
-        $run.dry_run = required($request.dry_run, "dryRun")? == Flag::Yes;
+        $run.options = RunOptions {
+            failure_strategy: $request.failure_strategy.unwrap_or(FailureStrategy::Continue),
+            warning_type: $request.warning_type.unwrap_or(WarningType::None),
+            warning_group_id: $request.warning_group_id,
+            priority: $request.workflow_instance_priority.unwrap_or(Priority::Medium),
+            worker_group: $request.worker_group,
+            tenant_code: $request.tenant_code,
+            environment_code: $request.environment_code,
+            dry_run: required($request.dry_run, "dryRun")? == Flag::Yes,
+        };
     };
 }
 

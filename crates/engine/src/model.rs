@@ -144,6 +144,52 @@ pub struct WorkflowInstance {
     pub dry_run: bool,
 }
 
+/// What whoever starts a run chooses about it, and a child and the next date of a backfill inherit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    pub failure_strategy: FailureStrategy,
+    pub warning_type: WarningType,
+    pub warning_group_id: Option<i32>,
+    pub priority: Priority,
+    /// `None` or blank means `default`.
+    pub worker_group: Option<String>,
+    /// `None` or blank means `default`.
+    pub tenant_code: Option<String>,
+    /// `None` and -1 mean none.
+    pub environment_code: Option<i64>,
+    pub dry_run: bool,
+}
+
+impl RunOptions {
+    /// What the reference's requests start from.
+    pub const DEFAULT: Self = Self {
+        failure_strategy: FailureStrategy::Continue,
+        warning_type: WarningType::None,
+        warning_group_id: None,
+        priority: Priority::Medium,
+        worker_group: None,
+        tenant_code: None,
+        environment_code: None,
+        dry_run: false,
+    };
+}
+
+impl WorkflowInstance {
+    #[must_use]
+    pub fn run_options(&self) -> RunOptions {
+        RunOptions {
+            failure_strategy: self.failure_strategy,
+            warning_type: self.warning_type,
+            warning_group_id: self.warning_group_id,
+            priority: self.priority,
+            worker_group: self.worker_group.clone(),
+            tenant_code: self.tenant_code.clone(),
+            environment_code: Some(self.environment_code),
+            dry_run: self.dry_run,
+        }
+    }
+}
+
 /// What the next instance of a backfill chain is started with: everything as in the one before, but for the times that are left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackfillRun {
@@ -155,14 +201,7 @@ pub struct BackfillRun {
     pub start_nodes: Vec<i64>,
     pub start_params: Vec<Property>,
     pub task_depend_type: TaskDependType,
-    pub failure_strategy: FailureStrategy,
-    pub warning_type: WarningType,
-    pub warning_group_id: Option<i32>,
-    pub priority: Priority,
-    pub worker_group: Option<String>,
-    pub tenant_code: Option<String>,
-    pub environment_code: i64,
-    pub dry_run: bool,
+    pub options: RunOptions,
 }
 
 /// A row of `t_ds_task_instance`. `id` is 0 until the store has inserted it.

@@ -157,14 +157,7 @@ fn run(child: &NewChild) -> NewRun {
         start_params: Some(child.start_params.clone()),
         time_zone: child.time_zone.clone(),
         schedule_time: child.schedule_time,
-        failure_strategy: child.failure_strategy,
-        warning_type: child.warning_type,
-        warning_group_id: child.warning_group_id,
-        priority: child.priority,
-        worker_group: child.worker_group.clone(),
-        tenant_code: child.tenant_code.clone(),
-        environment_code: Some(child.environment_code),
-        dry_run: child.dry_run,
+        options: child.options.clone(),
         ..NewRun::manual(child.user_id, child.definition.code, child.definition.version)
     }
 }

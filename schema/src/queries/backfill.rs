@@ -46,13 +46,6 @@ fn new_run(run: &BackfillRun) -> NewRun {
         time_zone: None,
         schedule_time: None,
         task_depend_type: run.task_depend_type,
-        failure_strategy: run.failure_strategy,
-        warning_type: run.warning_type,
-        warning_group_id: run.warning_group_id,
-        priority: run.priority,
-        worker_group: run.worker_group.clone(),
-        tenant_code: run.tenant_code.clone(),
-        environment_code: Some(run.environment_code),
-        dry_run: run.dry_run,
+        options: run.options.clone(),
     }
 }

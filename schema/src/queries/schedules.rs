@@ -14,7 +14,7 @@ use crate::tx;
 use crate::types::{NewRun, RunKind};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
-use orca_engine::codes::TaskDependType;
+use orca_engine::model::RunOptions;
 use orca_engine::schedule::{Decision, Peer, decide};
 use orca_engine::time::Millis;
 use orca_engine::zone::Zone;
@@ -358,15 +358,11 @@ fn run(schedule: &ScheduleRow, subjects: &SubjectRows, scheduled: Millis) -> Res
     const TABLE: &str = "t_ds_schedules";
     let workflow = schedule.workflow_definition_code;
     let version = subjects.workflow(schedule).map_or(0, |workflow| workflow.version);
-    let base = NewRun::manual(schedule.user_id, workflow, version);
+    let base = RunOptions::DEFAULT;
     let strategy = Some(schedule.failure_strategy);
     let warning = Some(schedule.warning_type);
     let priority = schedule.workflow_instance_priority;
-    Ok(NewRun {
-        kind: RunKind::Schedule,
-        time_zone: schedule.timezone_id.clone(),
-        schedule_time: Some(scheduled),
-        task_depend_type: TaskDependType::TaskPost,
+    let options = RunOptions {
         failure_strategy: code(
             TABLE,
             schedule.id,
@@ -387,5 +383,12 @@ fn run(schedule: &ScheduleRow, subjects: &SubjectRows, scheduled: Millis) -> Res
         tenant_code: schedule.tenant_code.clone(),
         environment_code: schedule.environment_code,
         ..base
+    };
+    Ok(NewRun {
+        kind: RunKind::Schedule,
+        time_zone: schedule.timezone_id.clone(),
+        schedule_time: Some(scheduled),
+        options,
+        ..NewRun::manual(schedule.user_id, workflow, version)
     })
 }

@@ -161,20 +161,20 @@ pub(crate) fn instance_rows<'a>(runs: &[Accepted<'a>], clock: WallClock, now: Mi
             command_type.code().into(),
             run.task_depend_type.code().into(),
             0.into(),
-            run.failure_strategy.code().into(),
-            run.warning_type.code().into(),
-            run.warning_group_id.into(),
+            run.options.failure_strategy.code().into(),
+            run.options.warning_type.code().into(),
+            run.options.warning_group_id.into(),
             clock.local_option(one.schedule_time).into(),
             sub.code().into(),
             run.user_id.into(),
             one.user_name.into(),
             command_type.name().into(),
-            run.priority.code().into(),
-            text_or(run.worker_group.as_deref(), DEFAULT_GROUP).into(),
-            run.environment_code.unwrap_or(NO_ENVIRONMENT).into(),
+            run.options.priority.code().into(),
+            text_or(run.options.worker_group.as_deref(), DEFAULT_GROUP).into(),
+            run.options.environment_code.unwrap_or(NO_ENVIRONMENT).into(),
             definition.timeout.unwrap_or(0).into(),
-            text_or(run.tenant_code.as_deref(), DEFAULT_TENANT).into(),
-            i32::from(run.dry_run).into(),
+            text_or(run.options.tenant_code.as_deref(), DEFAULT_TENANT).into(),
+            i32::from(run.options.dry_run).into(),
             0.into(),
             // A run that is paused while it waits can be recovered by this; the others get it with their claim.
             (one.execution_type != ExecutionType::Parallel)
@@ -249,7 +249,7 @@ pub(crate) fn command_rows<'r, 'a: 'r>(
             FailureStrategy::Continue.code().into(),
             0.into(),
             clock.local(now).into(),
-            one.run.priority.code().into(),
+            one.run.options.priority.code().into(),
             0.into(),
         ]);
     }
@@ -283,7 +283,7 @@ pub(crate) fn serial_rows<'r, 'a: 'r>(
 fn serial_command(one: &Accepted<'_>, id: i32, clock: WallClock, now: Millis) -> SerialCommand<'static> {
     SerialCommand {
         command_param: Some(command_param(one.run, clock)),
-        workflow_instance_priority: Some(one.run.priority.name()),
+        workflow_instance_priority: Some(one.run.options.priority.name()),
         ..SerialCommand::new(
             one.run.kind.command_type(),
             (one.definition.code, one.definition.version),

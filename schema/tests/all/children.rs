@@ -5,7 +5,7 @@ use crate::support::{claimed, insert, step};
 use orca_engine::codes::{ExecutionType, WorkflowState};
 use orca_engine::fence::Fence;
 use orca_engine::logic::sub_workflow::{ChildDefinition, NewChild};
-use orca_engine::model::Property;
+use orca_engine::model::{Property, RunOptions};
 use orca_engine::workflow::Write;
 use orca_schema::{CommitError, NewDefinition};
 
@@ -37,14 +37,16 @@ fn child(definition: &ChildDefinition) -> Box<NewChild> {
         }],
         time_zone: Some("Asia/Shanghai".to_owned()),
         schedule_time: None,
-        failure_strategy: orca_engine::codes::FailureStrategy::End,
-        warning_type: orca_engine::codes::WarningType::All,
-        warning_group_id: Some(3),
-        priority: orca_engine::codes::Priority::High,
-        worker_group: Some("group".to_owned()),
-        tenant_code: Some("tenant".to_owned()),
-        environment_code: 8,
-        dry_run: false,
+        options: RunOptions {
+            failure_strategy: orca_engine::codes::FailureStrategy::End,
+            warning_type: orca_engine::codes::WarningType::All,
+            warning_group_id: Some(3),
+            priority: orca_engine::codes::Priority::High,
+            worker_group: Some("group".to_owned()),
+            tenant_code: Some("tenant".to_owned()),
+            environment_code: Some(8),
+            dry_run: false,
+        },
     })
 }
 

@@ -4,7 +4,7 @@ use crate::harness::{Database, Raw, on_databases, two_tasks};
 use crate::support::{claimed, insert, step};
 use orca_engine::codes::{ExecutionType, WorkflowState};
 use orca_engine::fence::Fence;
-use orca_engine::model::BackfillRun;
+use orca_engine::model::{BackfillRun, RunOptions};
 use orca_engine::time::Millis;
 use orca_engine::workflow::{NodeId, Write};
 use orca_schema::{NewDefinition, NewRun, SlotOwners};
@@ -381,14 +381,12 @@ fn a_backfill_goes_on_with_the_end_of_the_run_before() {
             start_nodes: Vec::new(),
             start_params: Vec::new(),
             task_depend_type: orca_engine::codes::TaskDependType::TaskPost,
-            failure_strategy: orca_engine::codes::FailureStrategy::End,
-            warning_type: orca_engine::codes::WarningType::None,
-            warning_group_id: None,
-            priority: orca_engine::codes::Priority::High,
-            worker_group: Some("gpu".to_owned()),
-            tenant_code: None,
-            environment_code: -1,
-            dry_run: false,
+            options: RunOptions {
+                failure_strategy: orca_engine::codes::FailureStrategy::End,
+                priority: orca_engine::codes::Priority::High,
+                worker_group: Some("gpu".to_owned()),
+                ..RunOptions::DEFAULT
+            },
         };
         let lost = BackfillRun {
             workflow_definition_version: 99,

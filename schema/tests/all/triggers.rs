@@ -2,7 +2,7 @@
 
 use crate::harness::{Database, on_databases, two_tasks};
 use orca_engine::codes::{ExecutionType, Priority};
-use orca_engine::model::Property;
+use orca_engine::model::{Property, RunOptions};
 use orca_schema::{ErrorClass, NewRun, RunKind, TriggerError};
 use serde_json::Value;
 
@@ -28,8 +28,8 @@ fn a_manual_run_is_an_instance_and_a_command() {
             prop: Some("k".to_owned()),
             ..Property::default()
         }]);
-        run.priority = Priority::High;
-        run.worker_group = Some(" ".to_owned());
+        run.options.priority = Priority::High;
+        run.options.worker_group = Some(" ".to_owned());
         let id = database.store.trigger(&[run]).unwrap().pop().unwrap().unwrap();
 
         let mut raw = database.raw();
@@ -205,7 +205,10 @@ fn a_row_that_is_too_long_stops_only_its_own_request() {
     on_databases(|database| {
         let (code, version) = saved(database, ExecutionType::Parallel);
         let long = NewRun {
-            worker_group: Some("g".repeat(300)),
+            options: RunOptions {
+                worker_group: Some("g".repeat(300)),
+                ..RunOptions::DEFAULT
+            },
             ..NewRun::manual(1, code, version)
         };
         let answers = database

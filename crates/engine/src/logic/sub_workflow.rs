@@ -4,9 +4,9 @@
 //! again, and an attempt without a link has started none. That a child has to be recovered with its parent stands in the link too, and is taken out in the
 //! transaction that recovers it. It refuses to know who owns the child and how it is told anything.
 
-use crate::codes::{CommandType, ExecutionType, FailureStrategy, Priority, WarningType, WorkflowState};
+use crate::codes::{CommandType, ExecutionType, WorkflowState};
 use crate::command_param::CommandParam;
-use crate::model::{Property, TaskInstance, WorkflowInstance};
+use crate::model::{Property, RunOptions, TaskInstance, WorkflowInstance};
 use crate::params::{ParamError, parse_properties};
 use crate::time::Millis;
 use serde_json::{Value, json};
@@ -94,14 +94,7 @@ pub struct NewChild {
     pub start_params: Vec<Property>,
     pub time_zone: Option<String>,
     pub schedule_time: Option<Millis>,
-    pub failure_strategy: FailureStrategy,
-    pub warning_type: WarningType,
-    pub warning_group_id: Option<i32>,
-    pub priority: Priority,
-    pub worker_group: Option<String>,
-    pub tenant_code: Option<String>,
-    pub environment_code: i64,
-    pub dry_run: bool,
+    pub options: RunOptions,
 }
 
 /// `workflowDefinitionCode` of the task's parameters.
@@ -139,14 +132,7 @@ pub fn new_child(
         start_params: by_name.into_values().collect(),
         time_zone: param.time_zone.clone(),
         schedule_time: parent.schedule_time,
-        failure_strategy: parent.failure_strategy,
-        warning_type: parent.warning_type,
-        warning_group_id: parent.warning_group_id,
-        priority: parent.priority,
-        worker_group: parent.worker_group.clone(),
-        tenant_code: parent.tenant_code.clone(),
-        environment_code: parent.environment_code,
-        dry_run: parent.dry_run,
+        options: parent.run_options(),
     })
 }
 
@@ -329,7 +315,11 @@ mod tests {
         assert_eq!(given, ["a=global", "b=start", "c=pool", "d=start"]);
         assert_eq!(child.time_zone.as_deref(), Some("Asia/Shanghai"));
         assert_eq!(
-            (child.schedule_time, child.warning_group_id, child.dry_run),
+            (
+                child.schedule_time,
+                child.options.warning_group_id,
+                child.options.dry_run
+            ),
             (Some(kit::START), Some(4), true)
         );
         assert_eq!((child.user_id, child.user_name.as_str()), (1, "admin"));

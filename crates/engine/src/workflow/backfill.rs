@@ -38,14 +38,7 @@ impl Draft<'_> {
             start_nodes: param.start_nodes.clone(),
             start_params: param.command_params.clone(),
             task_depend_type: instance.task_depend_type,
-            failure_strategy: instance.failure_strategy,
-            warning_type: instance.warning_type,
-            warning_group_id: instance.warning_group_id,
-            priority: instance.priority,
-            worker_group: instance.worker_group.clone(),
-            tenant_code: instance.tenant_code.clone(),
-            environment_code: instance.environment_code,
-            dry_run: instance.dry_run,
+            options: instance.run_options(),
         };
         self.write(Write::ContinueBackfill(Box::new(run)));
     }
