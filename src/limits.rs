@@ -93,3 +93,6 @@ pub(crate) const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// How long the answer of the database to a health check is used again, and waited for.
 pub(crate) const HTTP_CHECK_AGE_MAX: Duration = Duration::from_secs(1);
 pub(crate) const HTTP_CHECK_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// The shortest pause between two searches for orphans. What the first has found must have had the time to be on its way.
+pub(crate) const SWEEP_INTERVAL_MIN: Duration = Duration::from_secs(1);

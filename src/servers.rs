@@ -163,6 +163,7 @@ pub(crate) fn master_settings(settings: &Settings) -> Result<MasterSettings, Fai
         worker_group_refresh_interval: master.worker_group_refresh_interval,
         java_grace: settings.failover.java_worker_grace,
         silence_interval: settings.failover.silence_interval,
+        sweep_interval: settings.failover.sweep_interval,
         task_runtime_max: some(settings.master_load.max_task_instance_runtime),
         stop_timeout: settings.orca.stop_timeout,
         slot_settle: settings.coordinator.slot_settle,

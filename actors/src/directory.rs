@@ -83,6 +83,10 @@ impl Directory {
         self.read(HashMap::len)
     }
 
+    pub(crate) fn ids(&self) -> Vec<i32> {
+        self.read(|entries| entries.keys().copied().collect())
+    }
+
     pub(crate) fn actors(&self) -> Vec<Addr<WorkflowActor>> {
         self.read(|entries| entries.values().map(|entry| entry.actor.clone()).collect())
     }

@@ -5,7 +5,7 @@
 
 use crate::cluster::ClusterState;
 use crate::limits::{COMMIT_QUEUE_INTAKE_STOP, CONTROL_MAILBOX_LEN, INTAKE_RETRY_PAUSE};
-use crate::master_node::{MasterNode, Run};
+use crate::master_node::{MasterNode, Run, SetAside};
 use crate::term::Term;
 use crate::workflow::Chronicle;
 use actix::{
@@ -378,7 +378,12 @@ fn start(term: &Term, node: &Addr<MasterNode>, planned: Planned, claimed: Claime
         }
         // The plan has checked everything that the machine checks, so this is a defect of this program.
         Err(error) => {
-            log::error!(workflow_instance_id = id; "claimed, but its rows make no workflow: {error}")
+            let reason = format!("claimed, but its rows make no workflow: {error}");
+            log::error!(workflow_instance_id = id; "{reason}");
+            node.do_send(SetAside {
+                workflow_instance_id: id,
+                reason,
+            });
         }
     }
 }

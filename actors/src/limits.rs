@@ -92,6 +92,8 @@ pub(crate) const CONTROL_WAIT: Duration = Duration::from_millis(250);
 pub(crate) const CONTROL_WAITS_MAX: u32 = 20;
 /// How long the owner may take to answer a request that is forwarded to it.
 pub(crate) const CONTROL_CALL_WAIT: Duration = Duration::from_secs(4);
+/// How often running instances are looked up for rows that a Java peer has set to FAILURE; only once there was such a peer.
+pub(crate) const REPAIR_INTERVAL: Duration = Duration::from_secs(5);
 /// A planned stop. How long it waits until the peers' slots leave this master out: a change of the registry reaches everybody in milliseconds, and one that does
 /// not must not cost the time that the instances need.
 pub(crate) const LEAVE_BUSY_WAIT: Duration = Duration::from_millis(500);
@@ -100,8 +102,8 @@ pub(crate) const LEAVE_POLL: Duration = Duration::from_millis(5);
 /// The end of the stop's time that is kept for closing the session, and for the calls that are being answered.
 pub(crate) const LEAVE_CLOSE_TIME: Duration = Duration::from_millis(1_000);
 pub(crate) const LEAVE_SERVER_TIME: Duration = Duration::from_millis(250);
-/// How often rows are searched for owners that nobody saw die. An owner has to be missing in two looks.
-pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// Instances that were set aside and are remembered: each is a defect with an alert. The oldest beyond it are tried once more.
+pub(crate) const ASIDE_LEN_MAX: usize = 10_000;
 /// How often the children of sub workflow tasks are looked at, all in one query; the reference takes 10 s for each.
 pub(crate) const CHILD_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// Looks for which a child that nobody can ask is waited for: ten minutes, beyond any failover. Then an operator has to look.

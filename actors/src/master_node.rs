@@ -5,15 +5,16 @@
 
 use crate::directory::{Card, Entry as Listed};
 use crate::failover::{FailoverActor, Loss, LossKind};
-use crate::limits::{CONTROL_MAILBOX_LEN, SWEEP_INTERVAL};
-use crate::sweep::owners_and_masters;
+use crate::limits::{CONTROL_MAILBOX_LEN, REPAIR_INTERVAL};
+use crate::sweep::{self, Aside, owners_and_masters};
 use crate::term::Term;
-use crate::workflow::{self, Chronicle, Deliver, Drop, End, WorkflowActor};
+use crate::workflow::{self, Chronicle, Deliver, Drop, End, Repair, WorkflowActor};
 use actix::{
     Actor, ActorContext, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message, WrapFuture,
 };
 use orca_engine::failover as engine_failover;
 use orca_engine::fence::Fence;
+use orca_engine::orphan::Search;
 use orca_engine::time::Millis;
 use orca_engine::workflow::{Event, WorkflowMachine};
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ pub(crate) struct MasterNode {
     /// Failovers under way, with a later loss of the same address that has to wait for its turn.
     failovers: BTreeMap<String, Option<Loss>>,
     sweep: engine_failover::Sweep,
+    orphans: Search,
+    aside: Aside,
 }
 
 impl MasterNode {
@@ -36,6 +39,8 @@ impl MasterNode {
             arbiters,
             failovers: BTreeMap::new(),
             sweep: engine_failover::Sweep::default(),
+            orphans: Search::default(),
+            aside: Aside::default(),
         }
     }
 
@@ -50,6 +55,9 @@ impl Actor for MasterNode {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(CONTROL_MAILBOX_LEN);
+        context.run_interval(REPAIR_INTERVAL, |node, context| {
+            node.look_for_overwritten(context)
+        });
     }
 }
 
@@ -73,6 +81,7 @@ impl Handler<Run> for MasterNode {
             chronicle,
         } = run;
         let id = fence.workflow_instance_id;
+        self.aside.remove(id);
         if self.term.leaving.has_begun() {
             return log::info!(workflow_instance_id = id; "claimed while this master stops: it is handed over");
         }
@@ -113,7 +122,7 @@ impl Handler<Ended> for MasterNode {
             End::Quarantined(reason) => {
                 log::error!(workflow_instance_id = id; "quarantined: {reason}; the other workflows go on");
                 self.term.metrics.quarantined.add(1);
-                self.record_quarantine(id, reason);
+                self.set_aside(id, reason);
             }
         }
     }
@@ -121,13 +130,31 @@ impl Handler<Ended> for MasterNode {
 
 impl MasterNode {
     /// Leaves an alert row, so that the operator learns of it where they look.
-    fn record_quarantine(&self, id: i32, reason: String) {
+    fn set_aside(&mut self, id: i32, reason: String) {
+        self.aside.put(id);
         let pool = self.term.pool.clone();
         actix::spawn(async move {
             if let Err(error) = pool.run(move |store| store.alert_quarantine(id, &reason)).await {
                 log::error!(workflow_instance_id = id; "the quarantine alert cannot be written: {error}");
             }
         });
+    }
+}
+
+/// An instance that is claimed and cannot run: kept aside for an operator.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct SetAside {
+    pub(crate) workflow_instance_id: i32,
+    pub(crate) reason: String,
+}
+
+impl Handler<SetAside> for MasterNode {
+    type Result = ();
+
+    fn handle(&mut self, set_aside: SetAside, _: &mut Self::Context) {
+        self.term.metrics.quarantined.add(1);
+        self.set_aside(set_aside.workflow_instance_id, set_aside.reason);
     }
 }
 
@@ -198,8 +225,7 @@ impl Handler<FailoverEnded> for MasterNode {
     }
 }
 
-/// Search the rows for owners that nobody saw die. The first sweep of a term acts at once, as a starting Java master does, and takes up what an
-/// earlier life of this master has left; later ones act on an owner that is missing twice in a row.
+/// Search the rows for owners that nobody saw die, and for instances that nobody would ever run.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Sweep {
@@ -210,19 +236,59 @@ impl Handler<Sweep> for MasterNode {
     type Result = ();
 
     fn handle(&mut self, Sweep { is_first }: Sweep, context: &mut Self::Context) {
+        if self.term.leaving.has_begun() {
+            return;
+        }
         let search =
             owners_and_masters(self.term.clone())
                 .into_actor(self)
                 .map(move |found, node, context| {
                     match found {
                         Ok((hosts, registered)) => node.owners_missing(hosts, &registered, is_first, context),
-                        Err(reason) => log::warn!("the search for orphaned instances failed: {reason}"),
+                        Err(reason) => log::warn!("the search for dead owners failed: {reason}"),
                     }
-                    context.run_later(SWEEP_INTERVAL, |_, context| {
-                        context.notify(Sweep { is_first: false })
-                    });
+                    node.look_for_orphans(context);
                 });
         context.spawn(search);
+    }
+}
+
+impl MasterNode {
+    /// The last part of a sweep: the next one comes an interval after it.
+    fn look_for_orphans(&self, context: &mut Context<Self>) {
+        let (term, aside) = (self.term.clone(), self.aside.clone());
+        let look = sweep::look(term.clone(), self.orphans.clone(), aside.clone());
+        let done = look.into_actor(self).map(move |looked, node, context| {
+            match looked {
+                Ok((search, due)) => {
+                    node.orphans = search;
+                    context.spawn(sweep::recover(term, due, aside).into_actor(node));
+                }
+                Err(reason) => log::warn!("the search for orphaned instances failed: {reason}"),
+            }
+            let pause = node.term.settings.sweep_interval;
+            context.notify_later(Sweep { is_first: false }, pause);
+        });
+        context.spawn(done);
+        context.spawn(sweep::verify_owned(self.term.clone()).into_actor(self));
+    }
+
+    /// Rows of running instances that a Java peer has set to FAILURE.
+    fn look_for_overwritten(&self, context: &mut Context<Self>) {
+        if !self.term.cluster.borrow().java_masters_seen {
+            return;
+        }
+        let (pool, ids) = (self.term.pool.clone(), self.term.directory.ids());
+        let search = async move { pool.run(move |store| store.failed_among(&ids)).await };
+        let done = search.into_actor(self).map(|failed, node, _| match failed {
+            Ok(failed) => {
+                for workflow in failed.iter().filter_map(|id| node.term.directory.actor(*id)) {
+                    workflow.do_send(Repair);
+                }
+            }
+            Err(error) => log::warn!("rows that a peer may have overwritten cannot be read: {error}"),
+        });
+        context.spawn(done);
     }
 }
 

@@ -28,6 +28,8 @@ pub struct MasterSettings {
     pub java_grace: Duration,
     /// How long a task at a worker may say nothing before the worker is asked for it.
     pub silence_interval: Duration,
+    /// How often the rows are searched for owners that nobody saw die and for instances that nobody would ever run. Either has to be found in two sweeps.
+    pub sweep_interval: Duration,
     /// `master.server-load-protection.max-task-instance-runtime`; `None` means no limit.
     pub task_runtime_max: Option<Duration>,
     /// How long a planned stop may take to drain what has been accepted.
@@ -106,6 +108,7 @@ impl MasterSettings {
             worker_group_refresh_interval: Duration::from_secs(300),
             java_grace: Duration::from_secs(30),
             silence_interval: Duration::from_secs(60),
+            sweep_interval: Duration::from_secs(60),
             task_runtime_max: None,
             stop_timeout: Duration::from_secs(3),
             slot_settle: Duration::from_secs(20),

@@ -128,6 +128,16 @@ impl Store {
     ) -> Result<T, Error> {
         tx::write_always(&mut *self.writer()?, what, body)
     }
+
+    /// One transaction that ends without a trace when `may_commit` says no right before the COMMIT.
+    pub(crate) fn write_with_lease<T>(
+        &self,
+        what: &'static str,
+        may_commit: &dyn Fn() -> bool,
+        body: impl FnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        tx::write(&mut *self.writer()?, may_commit, body).map_err(|ended| ended.into_error(what))
+    }
 }
 
 /// The database's own clock.

@@ -30,6 +30,8 @@ pub(crate) struct ClusterState {
     pub(crate) slot: Option<Slot>,
     /// Masters that would share the table without us.
     pub(crate) takers: usize,
+    /// A Java master is registered, or was in this term: its mistakes have to be put right.
+    pub(crate) java_masters_seen: bool,
     pub(crate) workers: WorkerTable,
     /// Registered masters, and whether each is Orca's.
     pub(crate) masters: Arc<BTreeMap<String, bool>>,
@@ -61,6 +63,7 @@ pub(crate) struct ClusterActor {
     /// Both directories have been read whole at least once.
     masters_known: bool,
     workers_known: bool,
+    java_masters_seen: bool,
     next_refresh: Option<SpawnHandle>,
 }
 
@@ -76,14 +79,17 @@ impl ClusterActor {
             slot_changed: Instant::now(),
             masters_known: false,
             workers_known: false,
+            java_masters_seen: false,
             next_refresh: None,
         }
     }
 
     fn publish(&mut self) {
+        self.java_masters_seen |= !self.masters.all_orca();
         let state = ClusterState {
             slot: self.usable_slot(),
             takers: self.takers(),
+            java_masters_seen: self.java_masters_seen,
             workers: self.table.clone(),
             masters: Arc::new(self.masters.kinds()),
             worker_starts: Arc::new(self.workers.starts()),

@@ -89,6 +89,7 @@ families! {
     WORKERS_LOST: Orca Counter "orca_worker_lost_total" [] "", "Workers that have left for good.";
     FAILOVERS: Orca Counter "orca_failover_total" [] "", "Dead masters whose instances this master has moved, those without any included.";
     INSTANCES_MOVED: Orca Counter "orca_failover_instance_total" [] "", "Workflow instances that this master has moved from dead masters.";
+    ORPHANS_RECOVERED: Orca Counter "orca_orphan_recovered_total" [] "", "Workflow instances that nobody would have run, taken up again or ended.";
     FAILOVER_DURATION: Orca Histogram "orca_failover_duration_seconds" [] "s", "From the moment a death was noticed until all instances had moved.";
     COMMIT_STEPS: Orca Histogram "orca_commit_batch_steps" [] "steps", "Steps of workflows in one transaction.";
     COMMIT_DURATION: Orca Histogram "orca_commit_duration_seconds" [] "s", "One such transaction, with the wait for a database thread.";

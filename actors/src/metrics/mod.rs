@@ -41,6 +41,8 @@ pub(crate) struct Metrics {
     pub(crate) workers_lost: Counter,
     pub(crate) failovers: Counter,
     pub(crate) instances_moved: Counter,
+    /// Instances that nobody would have run.
+    pub(crate) orphans_recovered: Counter,
     pub(crate) failover_duration: Histogram,
     pub(crate) command_query: Histogram,
     pub(crate) instance_generate: Histogram,
@@ -85,6 +87,7 @@ impl Default for Metrics {
             workers_lost: Counter::default(),
             failovers: Counter::default(),
             instances_moved: Counter::default(),
+            orphans_recovered: Counter::default(),
             failover_duration: Histogram::new(SECONDS_LONG),
             command_query: Histogram::new(&[]),
             instance_generate: Histogram::new(&[]),
@@ -209,6 +212,7 @@ impl Metrics {
         text.counter(&WORKERS_LOST, &self.workers_lost);
         text.counter(&FAILOVERS, &self.failovers);
         text.counter(&INSTANCES_MOVED, &self.instances_moved);
+        text.counter(&ORPHANS_RECOVERED, &self.orphans_recovered);
         text.histogram(&FAILOVER_DURATION, &self.failover_duration);
         text.histogram(&COMMIT_STEPS, &self.commit_steps);
         text.histogram(&COMMIT_DURATION, &self.commit_duration);

@@ -8,10 +8,12 @@ mod dispatching;
 mod effects;
 mod inside;
 mod progress;
+mod repair;
 mod settle;
 mod timers;
 
 pub(crate) use chronicle::Chronicle;
+pub(crate) use repair::{Repair, Verify};
 pub(crate) use settle::Settle;
 
 use crate::directory::Card;

@@ -1,9 +1,11 @@
 //! The four steps: decide what waits, have it committed, apply it, run its effects.
 
+use super::repair::restore;
 use super::{End, WorkflowActor};
 use crate::limits::{COMMIT_RETRY_FIRST, COMMIT_RETRY_MAX, EVENTS_PER_STEP_MAX};
 use crate::term::Term;
 use actix::{AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
+use orca_engine::codes::WorkflowState;
 use orca_engine::fence::Fence;
 use orca_engine::workflow::{Event, Step, Write};
 use orca_schema::{CommitError, Committed, StepCommit};
@@ -64,8 +66,8 @@ impl WorkflowActor {
             step: number,
             writes: std::mem::take(&mut step.writes),
         };
-        let term = self.term.clone();
-        let committed = async move { commit_and_resolve(&term, request).await };
+        let (term, state) = (self.term.clone(), self.machine.instance().state);
+        let committed = async move { commit_and_resolve(&term, request, state).await };
         let done = committed.into_actor(self).map(move |outcome, actor, context| {
             actor.committed(outcome, number, events, step, context);
         });
@@ -137,13 +139,16 @@ impl WorkflowActor {
 
 /// Commits one step. When nobody knows whether the COMMIT took place, the instance's step counter is asked until it
 /// answers: deciding the same events again before that could run them twice.
-async fn commit_and_resolve(term: &Term, request: StepCommit) -> Outcome {
+async fn commit_and_resolve(term: &Term, request: StepCommit, state: WorkflowState) -> Outcome {
     let inserted = inserted_names(&request.writes);
     let (fence, number) = (request.fence.clone(), request.step);
     match term.commits.commit(request).await {
         Ok(Committed { task_ids }) => Outcome::Committed(task_ids),
         Err(CommitError::Unknown { reason }) => resolve(term, &fence, number, inserted, &reason).await,
         Err(CommitError::Retry { reason }) => Outcome::TryAgain(reason),
+        Err(CommitError::NotOwner) if restore(term, &fence, number - 1, state).await => {
+            Outcome::TryAgain("a peer had overwritten the row".to_owned())
+        }
         Err(CommitError::NotOwner | CommitError::LeaseLost) => Outcome::NotOwner,
         Err(CommitError::Fatal { reason }) => Outcome::Impossible(reason),
     }

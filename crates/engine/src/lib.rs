@@ -21,6 +21,7 @@ pub mod invariants;
 pub mod limits;
 pub mod logic;
 pub mod model;
+pub mod orphan;
 pub mod params;
 pub mod schedule;
 pub mod slots;

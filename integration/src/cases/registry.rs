@@ -1,8 +1,7 @@
 //! The runner's own session with a case's registry: it looks at nodes, and stands for masters that do not exist.
 
-use crate::harness::Error;
+use crate::harness::{Error, java_heartbeat};
 use orca_registry::{Registry, RegistrySettings, paths};
-use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -56,7 +55,7 @@ impl RegistryView {
             let path = paths::master(host);
             let node = self
                 .runtime
-                .block_on(self.registry.create_ephemeral(&path, &heartbeat(host)))
+                .block_on(self.registry.create_ephemeral(&path, &java_heartbeat(host)))
                 .map_err(|error| failed(&path, &error))?;
             nodes.push(node);
         }
@@ -75,29 +74,6 @@ impl Drop for RegistryView {
     fn drop(&mut self) {
         self.runtime.block_on(self.registry.close());
     }
-}
-
-/// BUSY keeps the false master out of the slots.
-fn heartbeat(address: &str) -> String {
-    let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
-    json!({
-        "processId": 0,
-        "startupTime": 0,
-        "reportTime": chrono::Utc::now().timestamp_millis(),
-        "jvmCpuUsage": 0.0,
-        "cpuUsage": 0.2,
-        "jvmMemoryUsage": 0.0,
-        "jvmHeapUsed": 0.0,
-        "jvmNonHeapUsed": 0.0,
-        "jvmHeapMax": 0.0,
-        "jvmNonHeapMax": 0.0,
-        "memoryUsage": 0.4,
-        "diskUsage": 0.0,
-        "serverStatus": "BUSY",
-        "host": host,
-        "port": port.parse().unwrap_or(0_u16),
-    })
-    .to_string()
 }
 
 fn failed(what: &str, error: &orca_registry::Error) -> Error {

@@ -4,6 +4,7 @@ use super::mariadb::{PASSWORD, USER};
 use super::{Error, MariaDb, OrcaProcess, ZooKeeper, free_port, orca_binary};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, MysqlConnection, QueryableByName, RunQueryDsl, SqliteConnection};
+use orca_registry::{RegistrySettings, ZookeeperSettings};
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
@@ -194,6 +195,21 @@ impl Cluster {
             Some(server) => (server.jdbc_url(), USER, PASSWORD),
             None => (format!("jdbc:sqlite:{}", self.path("orca.db")), "", ""),
         }
+    }
+
+    /// How a further member of the real stack's registry connects.
+    ///
+    /// # Errors
+    /// On the embedded stack.
+    pub fn registry(&self) -> Result<RegistrySettings, Error> {
+        let server = self.zookeeper.as_ref().ok_or_else(|| Error::Failed {
+            what: "a further member of the registry".to_owned(),
+            reason: "only the real stack has one".to_owned(),
+        })?;
+        Ok(RegistrySettings::Zookeeper(ZookeeperSettings {
+            connect_string: server.connect_string(),
+            ..ZookeeperSettings::default()
+        }))
     }
 
     /// Runs one statement behind the backs of the masters, as another program might.

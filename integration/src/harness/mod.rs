@@ -2,6 +2,7 @@
 
 mod cluster;
 pub mod definitions;
+mod java_peer;
 mod mariadb;
 mod orca;
 mod place;
@@ -12,6 +13,8 @@ mod wait;
 mod zookeeper;
 
 pub use cluster::{Cluster, ClusterOptions, Stack};
+pub use java_peer::JavaPeer;
+pub(crate) use java_peer::java_heartbeat;
 pub use mariadb::MariaDb;
 pub use orca::{OrcaProcess, build_orca_binary, orca_binary};
 pub use place::Place;

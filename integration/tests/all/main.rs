@@ -10,6 +10,7 @@ mod dependent;
 mod failover;
 mod held;
 mod logic;
+mod orphans;
 mod path;
 mod schedules;
 mod stop;

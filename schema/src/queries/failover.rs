@@ -54,11 +54,11 @@ struct EpochRow {
 }
 
 #[derive(QueryableByName)]
-struct InstanceRow {
+pub(super) struct InstanceRow {
     #[diesel(sql_type = Integer)]
-    id: i32,
+    pub(super) id: i32,
     #[diesel(sql_type = Nullable<Integer>)]
-    state: Option<i32>,
+    pub(super) state: Option<i32>,
     #[diesel(sql_type = BigInt)]
     workflow_definition_code: i64,
     #[diesel(sql_type = Integer)]
@@ -66,8 +66,13 @@ struct InstanceRow {
     #[diesel(sql_type = Nullable<Integer>)]
     priority: Option<i32>,
     #[diesel(sql_type = Nullable<BigInt>)]
-    epoch: Option<i64>,
+    pub(super) epoch: Option<i64>,
 }
+
+/// Everything that a move needs of an instance.
+const INSTANCE: &str = "SELECT w.id AS id, w.state AS state, w.workflow_definition_code AS workflow_definition_code, \
+     w.workflow_definition_version AS workflow_definition_version, w.workflow_instance_priority AS priority, o.epoch AS epoch \
+     FROM t_ds_workflow_instance w LEFT JOIN t_orca_instance o ON o.workflow_instance_id = w.id";
 
 /// Which rows belong to a dead incarnation: those no Orca master owns, those another address owned before a Java master took them, and those
 /// of this address up to the dead epoch. The last `?` is that epoch.
@@ -146,14 +151,10 @@ impl Store {
     ) -> Result<Vec<Moved>, Error> {
         let mut moved = Vec::new();
         for ids in ids.chunks(IDS_PER_STATEMENT_MAX) {
-            moved.extend(self.write("move instances of a dead master", |connection| {
+            let what = "move instances of a dead master";
+            moved.extend(self.write_with_lease(what, may_commit, |connection| {
                 let rows = lock(connection, dead, ids)?;
                 write_moves(connection, &rows, self.clock)?;
-                if !may_commit() {
-                    return Err(Error::LeaseLost {
-                        what: "move instances of a dead master",
-                    });
-                }
                 Ok(rows.iter().filter_map(InstanceRow::moved).collect::<Vec<_>>())
             })?);
         }
@@ -162,13 +163,15 @@ impl Store {
 }
 
 /// The rows that still belong to the dead master, locked in ascending id.
-fn lock(connection: &mut Connection, dead: &DeadMaster, ids: &[i32]) -> Result<Vec<InstanceRow>, Error> {
+pub(super) fn lock(
+    connection: &mut Connection,
+    dead: &DeadMaster,
+    ids: &[i32],
+) -> Result<Vec<InstanceRow>, Error> {
     let for_update = connection.dialect.for_update();
     let sql = Sql::batch(
         "lock the instances of a dead master",
-        "SELECT w.id AS id, w.state AS state, w.workflow_definition_code AS workflow_definition_code, \
-         w.workflow_definition_version AS workflow_definition_version, w.workflow_instance_priority AS priority, \
-         o.epoch AS epoch FROM t_ds_workflow_instance w LEFT JOIN t_orca_instance o ON o.workflow_instance_id = w.id WHERE w.id IN ",
+        format!("{INSTANCE} WHERE w.id IN "),
     );
     let mut ids = ids.to_vec();
     ids.sort_unstable();
@@ -178,7 +181,11 @@ fn lock(connection: &mut Connection, dead: &DeadMaster, ids: &[i32]) -> Result<V
     connection.rows(sql.bind(dead.address.as_str()).bind(dead.epoch))
 }
 
-fn write_moves(connection: &mut Connection, rows: &[InstanceRow], clock: WallClock) -> Result<(), Error> {
+pub(super) fn write_moves(
+    connection: &mut Connection,
+    rows: &[InstanceRow],
+    clock: WallClock,
+) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -236,7 +243,7 @@ fn raise_epochs(connection: &mut Connection, rows: &[InstanceRow], now: Millis) 
 }
 
 /// As the reference writes it, but for the priority: the reference leaves it to the default, so that urgent workflows wait behind others.
-fn insert_commands(
+pub(super) fn insert_commands(
     connection: &mut Connection,
     rows: &[InstanceRow],
     clock: WallClock,
@@ -285,8 +292,16 @@ fn insert_commands(
 }
 
 impl InstanceRow {
+    pub(super) fn read(connection: &mut Connection, id: i32) -> Result<Option<Self>, Error> {
+        let sql = Sql::fixed(
+            "read an instance that moves",
+            format!("{INSTANCE} WHERE w.id = ?"),
+        );
+        Ok(connection.rows(sql.bind(id))?.pop())
+    }
+
     /// The lock asked for states that have a code, so there is always one.
-    fn moved(&self) -> Option<Moved> {
+    pub(super) fn moved(&self) -> Option<Moved> {
         let state = WorkflowState::try_from(self.state?).ok()?;
         Some(Moved {
             workflow_instance_id: self.id,

@@ -9,7 +9,7 @@ use crate::sql::Sql;
 use crate::store::{Store, now};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
-use orca_engine::codes::{AlertType, WarningType, WorkflowState};
+use orca_engine::codes::{AlertType, CommandType, WarningType, WorkflowState};
 use orca_engine::model::{Alert, Command};
 
 /// The seeded alert group, for instances that name none: somebody has to learn of it.
@@ -44,7 +44,7 @@ const COMMAND_COLUMNS: &str = "id, command_type, executor_id, workflow_definitio
 
 impl Store {
     /// Moves a command that can never run to the error table, with the reason; its instance becomes FAILURE unless it is owned or has ended, and its
-    /// place in the serial queue is freed. `false`: the command was gone, and nothing was written.
+    /// place in the serial queue is freed. One that a failover has moved ends with an alert. `false`: the command was gone, and nothing was written.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -62,8 +62,13 @@ impl Store {
             {
                 return Ok(false);
             }
-            fail_instance(connection, command.workflow_instance_id)?;
+            let failed = fail_instance(connection, command.workflow_instance_id)?;
             move_command(connection, command.id, reason)?;
+            if failed && command.command_type == CommandType::RecoverToleranceFaultProcess.code() {
+                let alert = lost_alert(connection, command.workflow_instance_id, reason)?;
+                let now = now(connection)?;
+                insert_alerts(connection, alert.iter(), self.clock, now)?;
+            }
             let serial = "DELETE FROM t_ds_serial_command WHERE workflow_instance_id = ?";
             connection
                 .execute(Sql::fixed("free the serial queue", serial).bind(command.workflow_instance_id))?;
@@ -77,24 +82,48 @@ impl Store {
     /// When the database does not answer.
     pub fn alert_quarantine(&self, workflow_instance_id: i32, reason: &str) -> Result<(), Error> {
         self.write("write an alert", |connection| {
-            let sql = Sql::fixed(
-                "read a workflow instance",
-                "SELECT name, host, project_code, workflow_definition_code, warning_group_id \
-                 FROM t_ds_workflow_instance WHERE id = ?",
-            );
-            let row = connection.rows::<AlertRow>(sql.bind(workflow_instance_id))?.pop();
+            let row = alert_row(connection, workflow_instance_id)?;
             let row = row.ok_or_else(|| Error::Missing {
                 what: "the workflow instance",
                 id: workflow_instance_id.to_string(),
             })?;
             let now = now(connection)?;
-            let alert = quarantine_alert(workflow_instance_id, &row, reason);
+            let alert = alert(
+                workflow_instance_id,
+                &row,
+                "QUARANTINED",
+                "Workflow instance set aside",
+                reason,
+            );
             insert_alerts(connection, std::iter::once(&alert), self.clock, now)
         })
     }
 }
 
-fn quarantine_alert(id: i32, row: &AlertRow, reason: &str) -> Alert {
+fn alert_row(connection: &mut Connection, id: i32) -> Result<Option<AlertRow>, Error> {
+    let sql = Sql::fixed(
+        "read a workflow instance",
+        "SELECT name, host, project_code, workflow_definition_code, warning_group_id \
+         FROM t_ds_workflow_instance WHERE id = ?",
+    );
+    Ok(connection.rows::<AlertRow>(sql.bind(id))?.pop())
+}
+
+/// The alert that an instance cannot be recovered; none when its row is gone too.
+pub(super) fn lost_alert(connection: &mut Connection, id: i32, reason: &str) -> Result<Option<Alert>, Error> {
+    let row = alert_row(connection, id)?;
+    Ok(row.map(|row| {
+        alert(
+            id,
+            &row,
+            "NOT_RECOVERED",
+            "Workflow instance not recovered",
+            reason,
+        )
+    }))
+}
+
+fn alert(id: i32, row: &AlertRow, event: &str, title: &str, reason: &str) -> Alert {
     // Escapes of quotes and control characters can make the JSON longer than the text.
     let reason = cut(reason, TEXT_LEN_MAX / 8);
     let content = serde_json::json!([{
@@ -103,12 +132,12 @@ fn quarantine_alert(id: i32, row: &AlertRow, reason: &str) -> Alert {
         "workflowDefinitionCode": row.workflow_definition_code,
         "workflowInstanceName": row.name,
         "workflowHost": row.host,
-        "event": "QUARANTINED",
+        "event": event,
         "warnLevel": "SERIOUS",
         "reason": reason,
     }]);
     Alert {
-        title: "Workflow instance set aside".to_owned(),
+        title: title.to_owned(),
         content: content.to_string(),
         warning_type: WarningType::Failure,
         alert_type: AlertType::WorkflowInstanceBlocked,
@@ -124,7 +153,7 @@ fn quarantine_alert(id: i32, row: &AlertRow, reason: &str) -> Alert {
 }
 
 /// An instance that somebody runs, or that has ended, is not the failed command's to change.
-fn fail_instance(connection: &mut Connection, id: i32) -> Result<(), Error> {
+fn fail_instance(connection: &mut Connection, id: i32) -> Result<bool, Error> {
     let lock = format!(
         "SELECT state, host FROM t_ds_workflow_instance WHERE id = ?{}",
         connection.dialect.for_update()
@@ -133,13 +162,13 @@ fn fail_instance(connection: &mut Connection, id: i32) -> Result<(), Error> {
         .rows::<StateRow>(Sql::fixed("lock a workflow instance", lock).bind(id))?
         .pop()
     else {
-        return Ok(());
+        return Ok(false);
     };
     let state = row.state.and_then(|code| WorkflowState::try_from(code).ok());
     let owned =
         state.is_some_and(WorkflowState::needs_failover) && row.host.is_some_and(|host| !host.is_empty());
     if owned || state.is_some_and(WorkflowState::is_final) {
-        return Ok(());
+        return Ok(false);
     }
     let sql = Sql::fixed(
         "fail a workflow instance",
@@ -147,7 +176,7 @@ fn fail_instance(connection: &mut Connection, id: i32) -> Result<(), Error> {
     );
     connection
         .execute(sql.bind(WorkflowState::Failure.code()).bind(id))
-        .map(|_| ())
+        .map(|_| true)
 }
 
 fn move_command(connection: &mut Connection, id: i32, reason: &str) -> Result<(), Error> {

@@ -15,6 +15,8 @@ pub(crate) mod instance_triggers;
 pub(crate) mod intake;
 pub(crate) mod masters;
 pub(crate) mod observe;
+pub(crate) mod orphans;
+pub(crate) mod overwritten;
 pub(crate) mod save;
 pub(crate) mod save_rows;
 pub(crate) mod schedule_rows;

@@ -10,6 +10,7 @@ mod coordinator;
 mod definitions;
 mod dependents;
 mod harness;
+mod orphans;
 mod plans;
 mod reads;
 mod schedules;

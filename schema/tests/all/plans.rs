@@ -68,6 +68,17 @@ fn statements(mysql: bool) -> Vec<(&'static str, &'static str)> {
             "commands",
             "SELECT id FROM t_ds_command WHERE (id % 3) = 1 ORDER BY workflow_instance_priority, id LIMIT 10",
         ),
+        (
+            "own instances of a range",
+            "SELECT w.id, COALESCE(o.epoch, 0) FROM t_ds_workflow_instance w LEFT JOIN t_orca_instance o ON o.workflow_instance_id = w.id \
+             WHERE w.id BETWEEN 101 AND 130 AND w.state IN (1, 2, 4) AND w.host = 'h'",
+        ),
+        (
+            "orphans of a range",
+            "SELECT w.id, COALESCE(o.epoch, 0) FROM t_ds_workflow_instance w LEFT JOIN t_orca_instance o ON o.workflow_instance_id = w.id \
+             WHERE w.id BETWEEN 101 AND 130 AND (w.state IN (0, 18) OR (w.state IN (1, 2, 4) AND (w.host IS NULL OR w.host = '')))",
+        ),
+        ("newest instance", "SELECT MAX(id) FROM t_ds_workflow_instance"),
         ("delete commands", "DELETE FROM t_ds_command WHERE id IN (4, 5)"),
     ]
 }

@@ -74,6 +74,9 @@ section! {
         /// How long a task at a worker may say nothing before the worker is asked for it. One that has lost the task makes room for a new attempt; one that
         /// does not answer is only asked again.
         "silence-interval" => silence_interval: Duration = Duration::from_secs(60);
+        /// How often each master searches the rows for owners that nobody saw die and for instances that nobody would ever run. What is found is acted on by the
+        /// next search, if it is still so. At least a second.
+        "sweep-interval" => sweep_interval: Duration = Duration::from_secs(60);
     }
 }
 
@@ -157,6 +160,11 @@ impl Intake {
 impl Failover {
     pub(crate) fn check(&self, checks: &mut Checks<'_>) {
         above_zero(checks, "orca.failover.silence-interval", self.silence_interval);
+        checks.that(
+            self.sweep_interval >= limits::SWEEP_INTERVAL_MIN,
+            "orca.failover.sweep-interval",
+            format!("must be at least {:?}", limits::SWEEP_INTERVAL_MIN),
+        );
     }
 }
 
