@@ -15,7 +15,7 @@ use orca_engine::codes::WorkflowState;
 use orca_engine::failover;
 use orca_engine::time::Millis;
 use orca_registry::{LockGuard, paths};
-use orca_schema::{DeadMaster, FailoverRecord, Moved};
+use orca_schema::{DeadMaster, FailoverRecord, Moved, SessionsEnded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -185,8 +185,7 @@ async fn move_all(term: &Term, loss: &Loss, moved: &mut Progress) -> Result<Scop
         return Ok(Scope::Alive);
     };
     let scanned_as = loss.recorded_as(&dead);
-    let fenced = dead.clone();
-    run(term, move |store| store.fence_master(&fenced)).await?;
+    fence(term, &dead).await?;
     loop {
         let scanned = dead.clone();
         let ids = run(term, move |store| {
@@ -219,6 +218,27 @@ async fn move_all(term: &Term, loss: &Loss, moved: &mut Progress) -> Result<Scop
         finish(term, scanned_as).await;
     }
     Ok(Scope::Moved)
+}
+
+/// A frozen master may hold the lock on its own row, or on an instance: where the server does not end its transactions, we end its sessions. Once more after the
+/// fence, for one that it opened meanwhile; those that it opens later are met by the next try.
+async fn fence(term: &Term, dead: &DeadMaster) -> Result<(), String> {
+    end_sessions(term, dead).await?;
+    let fenced = dead.clone();
+    run(term, move |store| store.fence_master(&fenced)).await?;
+    end_sessions(term, dead).await
+}
+
+async fn end_sessions(term: &Term, dead: &DeadMaster) -> Result<(), String> {
+    let of = dead.clone();
+    let sessions = run(term, move |store| store.end_sessions(&of)).await?;
+    if sessions != SessionsEnded::default() {
+        log::warn!(
+            "database sessions of the dead master {}: {sessions}",
+            dead.address
+        );
+    }
+    Ok(())
 }
 
 /// Whether a master that has left nothing died. One that ends in order says so before it leaves the registry; the wait is for a database that is slow to show

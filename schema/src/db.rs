@@ -7,6 +7,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, classify, connection_is_lost};
 use crate::limits::{CONNECTION_AGE_MAX, POOL_WAIT};
 pub(crate) use crate::multi::{MultiBackend, MultiConnection};
+use crate::sessions::{Sessions, Ticket};
 use crate::settings::DatabaseSettings;
 use crate::sql::Sql;
 use crate::url::{MySqlTarget, Target, parse};
@@ -26,6 +27,8 @@ pub(crate) struct Connection {
     broken: bool,
     /// The server prepares START TRANSACTION too: one round trip instead of the three of an unprepared statement.
     prepares_begin: bool,
+    /// For a session that nothing but its end frees of its locks.
+    recorded: Option<Ticket>,
 }
 
 impl Connection {
@@ -83,6 +86,7 @@ pub(crate) struct Manager {
     target: Target,
     idle_transaction_timeout: Option<Duration>,
     place: String,
+    sessions: Sessions,
 }
 
 #[derive(QueryableByName)]
@@ -93,12 +97,19 @@ struct ServerRow {
     read_only: i64,
 }
 
+#[derive(QueryableByName)]
+struct TimeoutRow {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    seconds: i64,
+}
+
 impl Manager {
     pub(crate) fn new(settings: &DatabaseSettings) -> Result<Self, Error> {
         Ok(Self {
             target: parse(settings)?,
             idle_transaction_timeout: settings.idle_transaction_timeout,
             place: crate::url::without_secrets(&settings.url),
+            sessions: Sessions::default(),
         })
     }
 
@@ -115,6 +126,10 @@ impl Manager {
             Target::MySql(target) => target.zone,
             Target::Sqlite(_) => None,
         }
+    }
+
+    pub(crate) fn sessions(&self) -> Sessions {
+        self.sessions.clone()
     }
 
     pub(crate) fn place(&self) -> &str {
@@ -138,6 +153,7 @@ impl Manager {
             dialect: Dialect::Sqlite,
             broken: false,
             prepares_begin: false,
+            recorded: None,
         };
         connection.batch("set up a connection", &Dialect::Sqlite.session(false, None))?;
         Ok(connection)
@@ -166,6 +182,7 @@ impl Manager {
             dialect: Dialect::MySql,
             broken: false,
             prepares_begin: false,
+            recorded: None,
         };
         let asked = Sql::fixed(
             "ask the server what it is",
@@ -193,8 +210,25 @@ impl Manager {
         connection
             .batch("end a transaction", "ROLLBACK")
             .map_err(|error| error.to_string())?;
+        if !ends_idle_transactions(&mut connection, mariadb).map_err(|error| error.to_string())? {
+            let ticket = self.sessions.enter(&mut connection);
+            connection.recorded = Some(ticket.map_err(|error| error.to_string())?);
+        }
         Ok(connection)
     }
+}
+
+/// Whether the server itself ends a transaction in which nothing happens, however that was set.
+fn ends_idle_transactions(connection: &mut Connection, mariadb: bool) -> Result<bool, Error> {
+    if !mariadb {
+        return Ok(false);
+    }
+    let asked = Sql::fixed(
+        "ask for the idle-transaction time-out",
+        "SELECT CAST(@@idle_transaction_timeout AS SIGNED) AS seconds",
+    );
+    let row = connection.rows::<TimeoutRow>(asked)?.pop();
+    Ok(row.is_some_and(|row| row.seconds > 0))
 }
 
 /// The client library has no connect time-out of its own here, so a silent address is found out first.

@@ -20,6 +20,8 @@ pub(crate) const SERIAL_QUEUE_LEN_MAX: i64 = 100_000;
 pub(crate) const TEXT_LEN_MAX: usize = 65_535;
 /// How long a statement waits for a row lock: a locked row must stop only its own workflow, and for not longer than this.
 pub(crate) const LOCK_WAIT_SECONDS: u32 = 1;
+/// By how much two readings of the start of one server may differ: both clocks are in whole seconds.
+pub(crate) const SERVER_START_TOLERANCE_SECONDS: u64 = 3;
 /// How long SQLite waits for the one writer of another process.
 pub(crate) const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a free connection of the pool before it is told to come back.

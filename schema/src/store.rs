@@ -7,6 +7,7 @@ use crate::clock::WallClock;
 use crate::db::{Connection, Connections, Manager, Pool, Pooled};
 use crate::dialect::Dialect;
 use crate::error::Error;
+use crate::sessions::Sessions;
 use crate::settings::DatabaseSettings;
 use crate::sql::Sql;
 use crate::tx;
@@ -20,6 +21,7 @@ pub struct Store {
     pool: Pool,
     pub(crate) clock: WallClock,
     pub(crate) dialect: Dialect,
+    sessions: Sessions,
     /// SQLite has one writer. Waiting here is fair and exact, waiting inside SQLite is a sleep.
     writer: Arc<Mutex<()>>,
 }
@@ -64,11 +66,13 @@ impl Store {
             clock.zone_name(),
             settings.pool_size
         );
+        let sessions = manager.sessions();
         let pool = Pool::open(manager, settings.pool_size)?;
         Ok(Self {
             pool,
             clock,
             dialect,
+            sessions,
             writer: Arc::default(),
         })
     }
@@ -98,6 +102,10 @@ impl Store {
     /// When the database does not answer.
     pub fn database_time(&self) -> Result<Millis, Error> {
         now(&mut *self.reader()?)
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     pub(crate) fn reader(&self) -> Result<Pooled, Error> {

@@ -2,6 +2,8 @@
 
 use crate::db::Connection;
 use crate::error::Error;
+use crate::queries::failover::DeadMaster;
+use crate::queries::fencing::SessionsEnded;
 use crate::sql::Sql;
 use crate::store::{Store, now};
 use crate::types::MasterState;
@@ -29,11 +31,12 @@ struct StateRow {
 
 impl Store {
     /// Begins a new incarnation of the master at `address`: one epoch higher than the last, active. What an earlier
-    /// incarnation still tries to claim is refused from here on.
+    /// incarnation still tries to claim is refused from here on, and its database sessions are ended.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn register_master(&self, address: &str) -> Result<Incarnation, Error> {
+        self.end_earlier_sessions(address)?;
         let epoch = self.write("register this master", |connection| {
             let now = now(connection)?.0;
             let upsert = format!(
@@ -51,10 +54,26 @@ impl Store {
             let row = connection.rows::<EpochRow>(sql.bind(address))?.pop();
             row.map(|row| row.epoch).ok_or_else(|| missing(address))
         })?;
-        Ok(Incarnation {
+        let master = Incarnation {
             address: Arc::from(address),
             epoch,
-        })
+        };
+        let mut connection = self.writer()?;
+        self.sessions().belong_to(&master, &mut connection)?;
+        Ok(master)
+    }
+
+    /// A host that lost its power leaves sessions that the server believes in for hours. Their locks may be on the row that is to be changed.
+    fn end_earlier_sessions(&self, address: &str) -> Result<(), Error> {
+        let earlier = DeadMaster {
+            address: address.to_owned(),
+            epoch: i64::MAX,
+        };
+        let sessions = self.end_sessions(&earlier)?;
+        if sessions != SessionsEnded::default() {
+            log::warn!("database sessions of an earlier life of this master: {sessions}");
+        }
+        Ok(())
     }
 
     /// Changes the state of one incarnation. `false`: the row has another epoch or is gone, and nothing was changed.

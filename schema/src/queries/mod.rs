@@ -11,6 +11,7 @@ pub(crate) mod dependents;
 pub(crate) mod failover;
 pub(crate) mod failover_reads;
 pub(crate) mod failures;
+pub(crate) mod fencing;
 pub(crate) mod instance_triggers;
 pub(crate) mod intake;
 pub(crate) mod masters;

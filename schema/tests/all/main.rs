@@ -9,6 +9,7 @@ mod connections;
 mod coordinator;
 mod definitions;
 mod dependents;
+mod fencing;
 mod harness;
 mod orphans;
 mod plans;

@@ -38,7 +38,7 @@ section! {
         /// For one address of `spring.datasource.url`. A `connectTimeout` there wins.
         "connect-timeout" => connect_timeout: Duration = Duration::from_secs(5);
         /// The server ends a transaction that is idle for so long, so that a frozen master keeps no locks. Well below the registry's session
-        /// time-out; whole seconds; 0 leaves the server's own.
+        /// time-out; whole seconds; 0 leaves the server's own. MySQL has none: there, and with 0, whoever takes over ends the dead master's sessions.
         "idle-transaction-timeout" => idle_transaction_timeout: Duration = Duration::from_secs(5);
         /// A master that starts makes what is missing, as `orca migrate` does: Orca's few own tables beside DolphinScheduler's, or everything in an empty
         /// database. Without this it ends with a message when something is missing.
