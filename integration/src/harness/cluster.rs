@@ -119,8 +119,16 @@ impl Cluster {
     /// # Errors
     /// When it does not start.
     pub fn add_master(&mut self) -> Result<&mut OrcaProcess, Error> {
+        self.add_master_with(&[])
+    }
+
+    /// The same with more environment for this one alone.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn add_master_with(&mut self, variables: &[(&str, &str)]) -> Result<&mut OrcaProcess, Error> {
         let index = self.masters.len();
-        let master = self.start_master(index, free_port())?;
+        let master = self.start_master(index, free_port(), variables)?;
         self.masters.push(master);
         Ok(&mut self.masters[index])
     }
@@ -130,7 +138,7 @@ impl Cluster {
     /// # Errors
     /// When it does not start.
     pub fn add_master_at(&mut self, index: usize, port: u16) -> Result<(), Error> {
-        let master = self.start_master(index, port)?;
+        let master = self.start_master(index, port, &[])?;
         self.masters.insert(index, master);
         Ok(())
     }
@@ -140,7 +148,7 @@ impl Cluster {
     /// # Errors
     /// When it does not start.
     pub fn restart_master(&mut self, index: usize) -> Result<(), Error> {
-        self.masters[index] = self.start_master(index, self.masters[index].port())?;
+        self.masters[index] = self.start_master(index, self.masters[index].port(), &[])?;
         Ok(())
     }
 
@@ -262,12 +270,16 @@ impl Cluster {
         Ok(counted.rows_found)
     }
 
-    fn start_master(&self, index: usize, port: u16) -> Result<OrcaProcess, Error> {
+    fn start_master(&self, index: usize, port: u16, more: &[(&str, &str)]) -> Result<OrcaProcess, Error> {
         let mut variables = self.variables();
         variables.push(("MASTER_LISTEN_PORT".to_owned(), port.to_string()));
         variables.push(("MASTER_MASTER_ADDRESS".to_owned(), format!("127.0.0.1:{port}")));
         variables.push(("SERVER_PORT".to_owned(), free_port().to_string()));
         variables.extend(self.options.master_variables.iter().cloned());
+        variables.extend(
+            more.iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         OrcaProcess::start(
             &format!("master-{index}"),
             &["master"],

@@ -1,8 +1,10 @@
 //! Servers as child processes in temporary folders, on free ports; whatever a test started is gone when it ends, also when it fails.
 
 mod cluster;
+mod commit_gate;
 pub mod definitions;
 mod java_peer;
+mod late_worker;
 mod mariadb;
 mod orca;
 mod place;
@@ -13,8 +15,10 @@ mod wait;
 mod zookeeper;
 
 pub use cluster::{Cluster, ClusterOptions, Stack};
+pub use commit_gate::CommitGate;
 pub use java_peer::JavaPeer;
 pub(crate) use java_peer::java_heartbeat;
+pub use late_worker::{LateWorker, Lying};
 pub use mariadb::MariaDb;
 pub use orca::{OrcaProcess, build_orca_binary, orca_binary};
 pub use place::Place;

@@ -8,6 +8,7 @@ mod cases;
 mod coordinator;
 mod dependent;
 mod failover;
+mod frozen;
 mod held;
 mod logic;
 mod orphans;
