@@ -325,6 +325,39 @@ fn own_instances_that_do_not_run_here_move_unless_they_were_claimed_again() {
 }
 
 #[test]
+fn a_failover_command_that_can_never_run_ends_with_an_alert() {
+    on_databases(|database| {
+        let (owner, fences) = claimed(database, 2);
+        let store = &database.store;
+        for fence in &fences {
+            set(database, fence.workflow_instance_id, "state = 18");
+            assert!(recover(store, &owner, suspect(store, fence.workflow_instance_id)).is_some());
+        }
+        let running = fences[1].workflow_instance_id;
+        set(database, running, "state = 1");
+        for command in store.fetch_commands(0, 1, 1, 10).unwrap() {
+            assert!(
+                store
+                    .fail_command(&command, "Cannot find the WorkflowDefinition")
+                    .unwrap()
+            );
+        }
+        let states = database
+            .raw()
+            .texts("state", "FROM t_ds_workflow_instance ORDER BY id");
+        assert_eq!(states, ["6", "1"]);
+        let alerts = database.raw().texts("content", "FROM t_ds_alert");
+        assert_eq!(alerts.len(), 1, "none for the one that somebody runs");
+        let of = format!("\"workflowInstanceId\":{}", fences[0].workflow_instance_id);
+        assert!(
+            alerts[0].contains("NOT_RECOVERED") && alerts[0].contains(&of),
+            "{}",
+            alerts[0]
+        );
+    });
+}
+
+#[test]
 fn an_owner_that_has_nothing_to_write_can_learn_that_it_is_none() {
     on_databases(|database| {
         let (_, fences) = claimed(database, 3);
