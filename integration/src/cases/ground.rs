@@ -1,12 +1,11 @@
 //! What all cases of a run stand on: one database server and one registry, in which each case has a place of its own.
 
 use super::database::Database;
-use crate::harness::{Error, MariaDb, Stack, ZooKeeper};
+use crate::harness::{Error, Folder, MariaDb, Stack, ZooKeeper};
 use orca_registry::{RegistrySettings, SqliteSettings, ZookeeperSettings};
 use orca_schema::{DatabaseSettings, Secret, Store};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::TempDir;
 
 /// The session time-out of masters and runner.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,7 +17,7 @@ pub(super) struct Ground {
     zookeeper: Option<ZooKeeper>,
     mariadb: Option<MariaDb>,
     template: Option<PathBuf>,
-    folder: TempDir,
+    folder: Folder,
 }
 
 /// One case's database, registry namespace and folder.
@@ -39,10 +38,7 @@ impl Ground {
     /// # Errors
     /// When a server does not start.
     pub(super) fn start(stack: Stack) -> Result<Self, Error> {
-        let folder = tempfile::tempdir().map_err(|source| Error::Start {
-            what: "a folder".to_owned(),
-            source,
-        })?;
+        let folder = Folder::new()?;
         let mut ground = Self {
             zookeeper: None,
             mariadb: None,

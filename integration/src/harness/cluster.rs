@@ -1,13 +1,12 @@
 //! A cluster of one test: database, registry, masters and workers, all gone with it.
 
 use super::mariadb::{PASSWORD, USER};
-use super::{Error, MariaDb, OrcaProcess, ZooKeeper, free_port, orca_binary};
+use super::{Error, Folder, MariaDb, OrcaProcess, ZooKeeper, free_port, orca_binary};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, MysqlConnection, QueryableByName, RunQueryDsl, SqliteConnection};
 use orca_registry::{RegistrySettings, ZookeeperSettings};
 use std::path::Path;
 use std::process::Command;
-use tempfile::TempDir;
 
 /// What the cluster stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +24,8 @@ pub struct ClusterOptions {
     pub workers: usize,
     /// More environment for every master.
     pub master_variables: Vec<(String, String)>,
+    /// More environment for every process.
+    pub variables: Vec<(String, String)>,
 }
 
 impl ClusterOptions {
@@ -35,6 +36,7 @@ impl ClusterOptions {
             masters: 1,
             workers: 1,
             master_variables: Vec::new(),
+            variables: Vec::new(),
         }
     }
 
@@ -55,6 +57,12 @@ impl ClusterOptions {
         self.master_variables.push((name.to_owned(), value.to_owned()));
         self
     }
+
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
 }
 
 #[derive(QueryableByName)]
@@ -70,7 +78,7 @@ pub struct Cluster {
     pub zookeeper: Option<ZooKeeper>,
     pub mariadb: Option<MariaDb>,
     options: ClusterOptions,
-    folder: TempDir,
+    folder: Folder,
 }
 
 impl Cluster {
@@ -79,10 +87,7 @@ impl Cluster {
     /// # Errors
     /// Whatever does not start, with the end of its log.
     pub fn start(options: ClusterOptions) -> Result<Self, Error> {
-        let folder = tempfile::tempdir().map_err(|source| Error::Start {
-            what: "a folder".to_owned(),
-            source,
-        })?;
+        let folder = Folder::new()?;
         let (zookeeper, mariadb) = match options.stack {
             Stack::Embedded => (None, None),
             Stack::Real => (
@@ -157,13 +162,25 @@ impl Cluster {
     /// # Errors
     /// When it does not start.
     pub fn add_worker(&mut self) -> Result<&mut OrcaProcess, Error> {
-        let index = self.workers.len();
-        let port = free_port();
-        let name = format!("worker-{index}");
+        self.add_worker_with(&[])
+    }
+
+    /// The same with more environment.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn add_worker_with(&mut self, more: &[(&str, &str)]) -> Result<&mut OrcaProcess, Error> {
+        let (index, port) = (self.workers.len(), free_port());
+        // Workers may have left the list: the port tells their folders apart.
+        let name = format!("worker-{port}");
         let mut variables = self.variables();
         variables.push(("WORKER_LISTEN_PORT".to_owned(), port.to_string()));
         variables.push(("ORCA_WORKER_HOST".to_owned(), "127.0.0.1".to_owned()));
         variables.push(("ORCA_DATA_DIRECTORY".to_owned(), self.path(&name)));
+        let more = more
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        variables.extend(more);
         let worker = OrcaProcess::start(&name, &["worker"], &variables, port, self.folder.path())?;
         self.workers.push(worker);
         Ok(&mut self.workers[index])
@@ -324,6 +341,7 @@ impl Cluster {
                 ("ORCA_REGISTRY_PATH".to_owned(), self.path("registry.db")),
             ]),
         }
+        variables.extend(self.options.variables.iter().cloned());
         variables
     }
 }

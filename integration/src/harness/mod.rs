@@ -1,4 +1,5 @@
-//! Servers as child processes in temporary folders, on free ports; whatever a test started is gone when it ends, also when it fails.
+//! Servers as child processes in temporary folders, on free ports; whatever a test started is gone when it ends, also when it fails,
+//! and when the whole program is killed.
 
 mod cluster;
 mod commit_gate;
@@ -12,6 +13,7 @@ mod ports;
 mod process;
 mod rpc;
 mod wait;
+mod watcher;
 mod zookeeper;
 
 pub use cluster::{Cluster, ClusterOptions, Stack};
@@ -26,6 +28,7 @@ pub use ports::free_port;
 pub use process::{Process, Signal};
 pub use rpc::MasterRpc;
 pub use wait::{Deadline, until};
+pub use watcher::Folder;
 pub use zookeeper::ZooKeeper;
 
 /// Why the harness could not do what a test asked for.

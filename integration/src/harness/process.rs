@@ -1,6 +1,6 @@
-//! One child process in a process group of its own, with its output in a file.
+//! One child process in a process group of its own, with its output in a file. It does not outlive this program.
 
-use super::Error;
+use super::{Error, watcher};
 use rustix::process::{Pid, kill_process, kill_process_group, test_kill_process_group};
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -43,12 +43,14 @@ impl Process {
             .stderr(errors)
             .process_group(0);
         let child = command.spawn().map_err(failed)?;
-        Ok(Self {
+        let started = Self {
             name: name.to_owned(),
             child,
             log: log.to_owned(),
             ended: None,
-        })
+        };
+        watcher::watch_group(started.pid()).map_err(failed)?;
+        Ok(started)
     }
 
     #[must_use]
@@ -161,5 +163,6 @@ impl Drop for Process {
         self.signal_group(Signal::CONT);
         self.signal_group(Signal::KILL);
         let _ = self.child.wait();
+        watcher::group_is_gone(self.pid());
     }
 }

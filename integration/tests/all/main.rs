@@ -10,6 +10,7 @@ mod dependent;
 mod failover;
 mod frozen;
 mod held;
+mod left_behind;
 mod logic;
 mod orphans;
 mod path;
