@@ -14,6 +14,7 @@ mod left_behind;
 mod logic;
 mod orphans;
 mod path;
+mod rehydration;
 mod schedules;
 mod stop;
 mod sub_workflow;
