@@ -26,4 +26,4 @@ pub use orca_registry::heartbeat::LoadProtection;
 pub use run::{Worker, run};
 pub use service::{Ending, Service};
 pub use settings::{TaskSettings, WorkerSettings};
-pub use stub::{StubCounters, StubSettings, StubWorker};
+pub use stub::{StubAccept, StubCounters, StubSettings, StubWorker};

@@ -4,6 +4,7 @@
 mod cluster;
 mod commit_gate;
 pub mod definitions;
+mod door;
 mod java_peer;
 mod late_worker;
 mod mariadb;
@@ -18,6 +19,7 @@ mod zookeeper;
 
 pub use cluster::{Cluster, ClusterOptions, Stack};
 pub use commit_gate::CommitGate;
+pub use door::{Door, Way};
 pub use java_peer::JavaPeer;
 pub(crate) use java_peer::java_heartbeat;
 pub use late_worker::{LateWorker, Lying};

@@ -16,6 +16,8 @@ mod orphans;
 mod path;
 mod rehydration;
 mod schedules;
+mod silence;
+mod slow_worker;
 mod stop;
 mod sub_workflow;
 mod support;

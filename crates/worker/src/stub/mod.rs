@@ -5,6 +5,9 @@
 //! is acknowledged. Refuses to know: what a task is. It starts no process, writes no file, and keeps one small entry per
 //! task, so that a bench measures the masters.
 
+mod counters;
+mod settings;
+
 use crate::error::Error;
 use crate::events::{QueuedEvent, TaskEvent};
 use crate::limits;
@@ -13,7 +16,8 @@ use crate::operator;
 use crate::reporter::{self, Envelope, tick};
 use crate::server;
 use chrono::Utc;
-use chrono_tz::Tz;
+use counters::Counters;
+use futures::FutureExt as _;
 use orca_engine::codes::ExecutorEventType;
 use orca_engine::time::{Millis, Tick};
 use orca_registry::Registry;
@@ -31,56 +35,13 @@ use orca_rpc::methods::worker::{
 use orca_rpc::{Client, Router, Server, WireDate};
 use std::collections::HashMap;
 use std::future::ready;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
-#[derive(Clone, Debug)]
-pub struct StubSettings {
-    pub listen_host: String,
-    /// 0 takes a free port.
-    pub listen_port: u16,
-    pub advertised_host: String,
-    pub worker_group: String,
-    pub host_weight: i32,
-    pub slots: usize,
-    /// Time between the acknowledgement of RUNNING and SUCCESS; none for at once.
-    pub run_for: Duration,
-    pub event_resend_interval: Duration,
-    pub heartbeat_interval: Duration,
-    pub zone: Tz,
-}
-
-impl Default for StubSettings {
-    fn default() -> Self {
-        Self {
-            listen_host: "0.0.0.0".to_owned(),
-            listen_port: 0,
-            advertised_host: "127.0.0.1".to_owned(),
-            worker_group: "default".to_owned(),
-            host_weight: 100,
-            slots: 10_000,
-            run_for: Duration::ZERO,
-            event_resend_interval: Duration::from_secs(180),
-            heartbeat_interval: Duration::from_secs(10),
-            zone: Tz::UTC,
-        }
-    }
-}
-
-/// What the stub has seen, for the bench's report and for checks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StubCounters {
-    pub accepted: u64,
-    /// Dispatches of an id that was already here: a master made a mistake.
-    pub duplicates: u64,
-    pub refused: u64,
-    pub finished: u64,
-    pub kills: u64,
-    pub take_overs: u64,
-    pub events_sent: u64,
-    pub events_failed: u64,
-}
+pub use counters::{StubAccept, StubCounters};
+pub use settings::StubSettings;
 
 /// A running stub.
 pub struct StubWorker {
@@ -96,18 +57,9 @@ struct Shared {
     client: Client,
     settings: StubSettings,
     counters: Counters,
-}
-
-#[derive(Default)]
-struct Counters {
-    accepted: AtomicU64,
-    duplicates: AtomicU64,
-    refused: AtomicU64,
-    finished: AtomicU64,
-    kills: AtomicU64,
-    take_overs: AtomicU64,
-    events_sent: AtomicU64,
-    events_failed: AtomicU64,
+    accepts: Mutex<Vec<StubAccept>>,
+    /// Whether take-over calls are answered.
+    answers_take_overs: watch::Sender<bool>,
 }
 
 struct StubTask {
@@ -139,6 +91,8 @@ impl StubWorker {
             client: Client::default(),
             settings,
             counters: Counters::default(),
+            accepts: Mutex::default(),
+            answers_take_overs: watch::Sender::new(true),
         });
         let settings = &shared.settings;
         let server = server::bind(&settings.listen_host, settings.listen_port, router(&shared)).await?;
@@ -173,6 +127,23 @@ impl StubWorker {
     #[must_use]
     pub fn open_tasks(&self) -> usize {
         self.shared.lock().len()
+    }
+
+    /// The first tasks that were accepted, as many as the settings say.
+    #[must_use]
+    pub fn accepts(&self) -> Vec<StubAccept> {
+        self.shared.lock_accepts().clone()
+    }
+
+    /// Loses a task without a word, as a defect would; whether it was there.
+    #[must_use]
+    pub fn forget(&self, task_instance_id: i32) -> bool {
+        self.shared.lock().remove(&task_instance_id).is_some()
+    }
+
+    /// Take-over calls are taken in and, from now on, answered or not; those that wait are answered as soon as they may be.
+    pub fn answer_take_overs(&self, answers: bool) {
+        self.shared.answers_take_overs.send_replace(answers);
     }
 
     /// Leaves the registry and closes the port.
@@ -210,11 +181,13 @@ impl Shared {
         Membership::join(registry, settings, load).await
     }
 
-    fn dispatch(self: &Arc<Self>, request: TaskExecutorDispatchRequest) -> TaskExecutorDispatchResponse {
+    async fn dispatch(self: Arc<Self>, request: TaskExecutorDispatchRequest) -> TaskExecutorDispatchResponse {
+        pause(self.settings.accept_after).await;
         let refusal = match request.task_execution_context {
             Some(context) => self.accept(context).err(),
             None => Some("NullPointerException: The taskExecutionContext is missing".to_owned()),
         };
+        pause(self.settings.answer_after).await;
         operator::dispatch_response(refusal)
     }
 
@@ -242,11 +215,23 @@ impl Shared {
             killed: false,
         };
         let outgoing = task.expect(id, ExecutorEventType::Dispatched);
+        self.keep(id, &task);
         tasks.insert(id, task);
         drop(tasks);
         self.counters.accepted.fetch_add(1, Ordering::Relaxed);
         self.send(outgoing);
         Ok(())
+    }
+
+    fn keep(&self, id: i32, task: &StubTask) {
+        let mut accepts = self.lock_accepts();
+        if accepts.len() < self.settings.accepts_kept {
+            accepts.push(StubAccept {
+                workflow_instance_id: task.workflow_instance_id,
+                task_instance_id: id,
+                at: Instant::now(),
+            });
+        }
     }
 
     fn acknowledge(self: &Arc<Self>, ack: &TaskExecutorLifecycleEventAck) {
@@ -315,11 +300,21 @@ impl Shared {
         }
     }
 
-    fn reassign(
-        self: &Arc<Self>,
+    async fn reassign(
+        self: Arc<Self>,
         request: TaskExecutorReassignMasterRequest,
     ) -> TaskExecutorReassignMasterResponse {
         self.counters.take_overs.fetch_add(1, Ordering::Relaxed);
+        let mut answers = self.answers_take_overs.subscribe();
+        // The sender lives as long as this value.
+        let _ = answers.wait_for(|answers| *answers).await;
+        self.take_over(request)
+    }
+
+    fn take_over(
+        self: &Arc<Self>,
+        request: TaskExecutorReassignMasterRequest,
+    ) -> TaskExecutorReassignMasterResponse {
         let id = request.task_instance_id;
         let mut tasks = self.lock();
         let Some(task) = tasks.get_mut(&id) else {
@@ -391,6 +386,10 @@ impl Shared {
         }
     }
 
+    fn lock_accepts(&self) -> MutexGuard<'_, Vec<StubAccept>> {
+        self.accepts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<i32, StubTask>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -400,10 +399,10 @@ fn router(shared: &Arc<Shared>) -> Router {
     let with = || Arc::clone(shared);
     let (dispatch, kill, pause, reassign, ack, query) = (with(), with(), with(), with(), with(), with());
     Router::new()
-        .on::<DispatchTask, _>(move |request| ready(Ok(dispatch.dispatch(request))))
+        .on::<DispatchTask, _>(move |request| Arc::clone(&dispatch).dispatch(request).map(Ok))
         .on::<KillTask, _>(move |request| ready(Ok(kill.kill(&request))))
         .on::<PauseTask, _>(move |request| ready(Ok(pause.pause(&request))))
-        .on::<ReassignWorkflowInstanceHost, _>(move |request| ready(Ok(reassign.reassign(request))))
+        .on::<ReassignWorkflowInstanceHost, _>(move |request| Arc::clone(&reassign).reassign(request).map(Ok))
         .on::<AckLifecycleEvent, _>(move |request| {
             ack.acknowledge(&request);
             ready(Ok(()))
@@ -460,19 +459,9 @@ impl Outgoing {
     }
 }
 
-impl Counters {
-    fn snapshot(&self) -> StubCounters {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        StubCounters {
-            accepted: read(&self.accepted),
-            duplicates: read(&self.duplicates),
-            refused: read(&self.refused),
-            finished: read(&self.finished),
-            kills: read(&self.kills),
-            take_overs: read(&self.take_overs),
-            events_sent: read(&self.events_sent),
-            events_failed: read(&self.events_failed),
-        }
+async fn pause(duration: Duration) {
+    if !duration.is_zero() {
+        tokio::time::sleep(duration).await;
     }
 }
 
