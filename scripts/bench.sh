@@ -5,13 +5,14 @@
 #   scripts/bench.sh                      all loads
 #   scripts/bench.sh --only workflows     one of: workflows chain fan latency start waiting
 #   scripts/bench.sh failover             the death of one of two masters (docs/reliability.md)
+#   scripts/bench.sh slow-worker          one slow worker of two (docs/reliability.md)
 set -euo pipefail
 . "$(dirname "$0")/lib/needs.sh"
 cd "$ORCA_ROOT"
 need_build
 need_servers
 cargo build --release --quiet --bin orca -p orca -p orca-integration --bins
-if [ "${1:-}" = failover ]; then
-    exec target/release/orca-integration failover
-fi
+case "${1:-}" in
+failover | slow-worker) exec target/release/orca-integration "$1" ;;
+esac
 exec target/release/orca-integration bench "$@"

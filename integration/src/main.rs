@@ -1,4 +1,5 @@
-//! Figures on a real ZooKeeper and a real MariaDB: `bench` for the loads of one master, `failover` for the death of one of two.
+//! Figures on a real ZooKeeper and a real MariaDB: `bench` for the loads of one master, `failover` for the death of one of two, `slow-worker` for one slow
+//! worker of two.
 //! `cases` runs conformance cases against real masters, `chaos` a whole cluster under faults.
 
 #![allow(
@@ -10,6 +11,8 @@
 mod bench;
 mod chaos;
 mod failover_bench;
+mod slow_worker_bench;
+mod stage;
 
 use orca_integration::{cases, harness};
 use std::process::ExitCode;
@@ -17,6 +20,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: orca-integration bench [--only NAME]...\n    \
     names: workflows, chain, fan, latency, start, waiting\n       \
     orca-integration failover\n       \
+    orca-integration slow-worker\n       \
     orca-integration chaos MINUTES [--seed N] [--cycle N] [--keep]\n       \
     orca-integration chaos --clean";
 
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
     let result = match words.split_first() {
         Some((&"bench", rest)) => only(rest).map(|only| bench::run(&only).map(|()| true)),
         Some((&"failover", [])) => Some(failover_bench::run().map(|()| true)),
+        Some((&"slow-worker", [])) => Some(slow_worker_bench::run().map(|()| true)),
         Some((&"chaos", ["--clean"])) => Some(chaos::clean().map(|()| true)),
         Some((&"chaos", rest)) => chaos_options(rest).map(|options| chaos::run(&options)),
         _ => None,

@@ -6,7 +6,7 @@ use orca_engine::codes::{TaskState, WorkflowState};
 use orca_engine::model::TaskInstance;
 use orca_integration::harness::definitions::{shell, shell_with_parameters, workflow};
 use orca_integration::harness::{ClusterOptions, Deadline, Signal, Stack, until};
-use orca_registry::{RegistrySettings, ZookeeperSettings, paths};
+use orca_registry::paths;
 use orca_schema::NewTask;
 use std::collections::BTreeMap;
 use std::fs;
@@ -282,11 +282,7 @@ impl Story {
 
     /// What ZooKeeper does once the session of a dead process is over, sooner.
     fn end_session(&self, node: &str) {
-        let server = self.scene.cluster.zookeeper.as_ref().unwrap();
-        let settings = RegistrySettings::Zookeeper(ZookeeperSettings {
-            connect_string: server.connect_string(),
-            ..ZookeeperSettings::default()
-        });
+        let settings = self.scene.cluster.registry().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let registry = orca_registry::connect(&settings).await.unwrap();
