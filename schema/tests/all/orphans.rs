@@ -236,8 +236,12 @@ fn a_command_that_is_not_committed_yet_is_waited_for() {
     });
     let mut observer = database.raw();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while observer.count("FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'") == 0 {
+    // Not `innodb_trx`: its picture is not renewed while somebody keeps looking at it.
+    let waiting = "FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() \
+                   AND info LIKE '%state_history%FOR UPDATE'";
+    while observer.count(waiting) == 0 {
         assert!(Instant::now() < deadline, "nobody waits for the row");
+        std::thread::sleep(Duration::from_millis(5));
     }
     peer.run("COMMIT");
     assert_eq!(recovery.join().unwrap(), None);
