@@ -4,7 +4,7 @@
 //! is nobody's error; a command that can never run ends in the error table with its reason, and the rest of the batch goes on.
 
 use crate::cluster::ClusterState;
-use crate::limits::{COMMIT_QUEUE_INTAKE_STOP, CONTROL_MAILBOX_LEN, INTAKE_RETRY_PAUSE};
+use crate::limits::{COMMIT_QUEUE_INTAKE_STOP, CONTROL_MAILBOX_LEN, INTAKE_FULL_PAUSE, INTAKE_RETRY_PAUSE};
 use crate::master_node::{MasterNode, Run, SetAside};
 use crate::term::Term;
 use crate::workflow::Chronicle;
@@ -18,10 +18,10 @@ use orca_engine::fence::Fence;
 use orca_engine::model::{Command, DefinitionSnapshot, TaskInstance, WorkflowInstance};
 use orca_engine::time::Millis;
 use orca_engine::workflow::WorkflowMachine;
-use orca_schema::{ClaimOutcome, Error, ErrorClass};
+use orca_schema::{ClaimOutcome, Error, ErrorClass, Wanted};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 pub(crate) struct IntakeActor {
@@ -74,11 +74,11 @@ impl Handler<Look> for IntakeActor {
             self.again = true;
             return;
         }
-        let Some((slot, total)) = self.slot() else {
+        let Some(share) = self.share() else {
             return self.look_later(self.term.settings.intake.poll_interval, context);
         };
         self.busy = true;
-        let batch = take_batch(self.term.clone(), self.node.clone(), slot, total);
+        let batch = take_batch(self.term.clone(), self.node.clone(), share);
         let done = batch
             .into_actor(self)
             .map(|result, actor, context| actor.batch_done(result, context));
@@ -99,20 +99,51 @@ impl Handler<Rest> for IntakeActor {
     }
 }
 
+/// What may be taken now.
+#[derive(Clone, Copy)]
+struct Share {
+    wanted: Wanted,
+    slot: i32,
+    total: i32,
+}
+
 impl IntakeActor {
-    /// Our slot, when commands may be taken now.
-    fn slot(&self) -> Option<(i32, i32)> {
+    /// Our slot, when commands may be taken now. With as many instances as the settings allow only what goes on with running work is taken: parents that
+    /// wait here for their sub-workflows would never end otherwise.
+    fn share(&self) -> Option<Share> {
         let state = self.cluster.borrow().clone();
         let slot = state.slot?;
         if !self.term.lease.holds() || self.term.commits.waiting() > COMMIT_QUEUE_INTAKE_STOP {
             return None;
         }
+        Some(Share {
+            wanted: if self.is_full() {
+                Wanted::UnderWay
+            } else {
+                Wanted::All
+            },
+            slot: i32::try_from(slot.index).ok()?,
+            total: i32::try_from(slot.total).ok()?,
+        })
+    }
+
+    fn is_full(&self) -> bool {
         let protection = &self.term.settings.heartbeat.load_protection;
-        if protection.enabled && self.term.directory.len() as u64 >= protection.max_running {
+        let is_full = protection.enabled && self.term.directory.len() as u64 >= protection.max_running;
+        if is_full {
             self.term.metrics.overloaded.add(1);
-            return None;
         }
-        Some((i32::try_from(slot.index).ok()?, i32::try_from(slot.total).ok()?))
+        is_full
+    }
+
+    /// The search for a few commands among many is dearer than taking the first ones.
+    fn pause(&self) -> Duration {
+        let usual = self.term.settings.intake.poll_interval;
+        if self.is_full() {
+            usual.max(INTAKE_FULL_PAUSE)
+        } else {
+            usual
+        }
     }
 
     fn batch_done(&mut self, result: Result<usize, Error>, context: &mut Context<Self>) {
@@ -122,7 +153,7 @@ impl IntakeActor {
                 self.again = false;
                 context.notify(Look);
             }
-            Ok(_) => self.look_later(self.term.settings.intake.poll_interval, context),
+            Ok(_) => self.look_later(self.pause(), context),
             Err(error) if error.class() == ErrorClass::NotOwner => self.leave(&error),
             Err(error) => {
                 log::warn!("commands cannot be read: {error}");
@@ -139,7 +170,7 @@ impl IntakeActor {
         self.term.io.spawn(async move { registry.close().await });
     }
 
-    fn look_later(&mut self, pause: std::time::Duration, context: &mut Context<Self>) {
+    fn look_later(&mut self, pause: Duration, context: &mut Context<Self>) {
         let next = context.notify_later(Look, pause);
         if let Some(earlier) = self.next_look.replace(next) {
             context.cancel_future(earlier);
@@ -155,14 +186,16 @@ struct Batch {
 }
 
 /// Takes one batch; the number of commands that are gone from the table.
-async fn take_batch(term: Arc<Term>, node: Addr<MasterNode>, slot: i32, total: i32) -> Result<usize, Error> {
+async fn take_batch(term: Arc<Term>, node: Addr<MasterNode>, share: Share) -> Result<usize, Error> {
     let settings = term.settings.intake.clone();
     let metrics = term.metrics.clone();
     let batch = term
         .pool
         .run(move |store| {
             let asked = Instant::now();
-            let commands = store.fetch_commands(slot, total, settings.id_step, settings.batch_len.into())?;
+            let Share { wanted, slot, total } = share;
+            let len = settings.batch_len.into();
+            let commands = store.fetch_wanted_commands(wanted, slot, total, settings.id_step, len)?;
             metrics.command_query.observe(asked.elapsed());
             if commands.is_empty() {
                 return Ok(Batch {

@@ -46,6 +46,8 @@ pub(crate) const LOGIC_SCRIPT_DRAIN: Duration = Duration::from_millis(500);
 pub(crate) const DISPATCH_BURST_MAX: usize = 1_024;
 /// Pause after a failed read of the command table.
 pub(crate) const INTAKE_RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Shortest pause between two looks of a master that has as many instances as it may: each look searches all commands for the few that it still takes.
+pub(crate) const INTAKE_FULL_PAUSE: Duration = Duration::from_secs(1);
 /// Pause before rows that a task's context needs are read again after a failed read.
 pub(crate) const CONTEXT_RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Instances read by one scan of a dead master, and moved by one transaction: a page holds its row locks only briefly, and the survivor's memory

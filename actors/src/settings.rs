@@ -23,8 +23,8 @@ pub struct MasterSettings {
     pub logic: LogicSettings,
     /// `master.worker-group-refresh-interval`.
     pub worker_group_refresh_interval: Duration,
-    /// How long a lost server that does not say `runtime: "orca"` may come back before it is failed over: Java's own pause. An Orca server is fenced, so
-    /// there is nothing to wait for.
+    /// How long a lost server that does not say `runtime: "orca"` may come back before it is failed over: Java's own pause. It is longer where
+    /// the session of the registry is so long that the server could still be at work. An Orca server is fenced, so there is nothing to wait for.
     pub java_grace: Duration,
     /// How long a task at a worker may say nothing before the worker is asked for it.
     pub silence_interval: Duration,

@@ -147,6 +147,14 @@ fn node_payload(incarnation: &Incarnation) -> String {
     serde_json::json!({ "address": &*incarnation.address, "epoch": incarnation.epoch }).to_string()
 }
 
+fn java_grace(settings: &MasterSettings, session_timeout: Duration) -> Duration {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 2);
+    Duration::from_millis(orca_engine::failover::java_grace_ms(
+        ms(settings.java_grace),
+        ms(session_timeout),
+    ))
+}
+
 /// The actors and arbiters of one term.
 pub(crate) struct Works {
     pub(crate) term: Arc<Term>,
@@ -226,7 +234,7 @@ impl Works {
             dispatch,
             node: node.clone(),
             refresh_interval: settings.worker_group_refresh_interval,
-            java_grace: settings.java_grace,
+            java_grace: java_grace(&settings, entry.registry.session_timeout()),
         };
         let cluster_actor = ClusterActor::new(parts, published).start();
         let intake = IntakeActor::new(term.clone(), node.clone(), cluster).start();

@@ -37,6 +37,7 @@ pub use queries::dependents::MissingReference;
 pub use queries::failover::{DeadMaster, Moved};
 pub use queries::failover_reads::{Failover, FailoverEntry, PlannedMove, PlannedTask};
 pub use queries::fencing::SessionsEnded;
+pub use queries::intake::Wanted;
 pub use queries::schedules::{Fired, Firing, NextFire};
 pub use queries::serial::{QueueSettled, SerialQueue, SerialStop};
 pub use queries::task_groups::{SlotOwners, SlotsGiven};

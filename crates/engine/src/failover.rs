@@ -34,6 +34,22 @@ pub const fn dead_epoch(latest: i64, is_registered: bool) -> Option<i64> {
     }
 }
 
+/// What a Java master needs to end itself once it has noticed that its session is over.
+const JAVA_EXIT_MS: u64 = 5_000;
+
+/// How long a lost Java server may go on writing and working after its node has gone. Its client notices silence after two thirds of the session time-out,
+/// and gives the session up a whole time-out later; the registry has removed the node by then for two thirds of a time-out. Java waits a fixed time, which is
+/// too short for sessions of more than 45 s.
+#[must_use]
+pub const fn java_grace_ms(configured_ms: u64, session_timeout_ms: u64) -> u64 {
+    let least = session_timeout_ms / 3 * 2 + JAVA_EXIT_MS;
+    if configured_ms > least {
+        configured_ms
+    } else {
+        least
+    }
+}
+
 /// Owners that rows name and the registry does not. The registry has to be read after the rows, so that a master that registers and claims meanwhile
 /// is seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,6 +114,14 @@ mod tests {
         assert_eq!(dead_epoch(7, true), Some(6));
         assert_eq!(dead_epoch(0, true), None, "a living Java master");
         assert_eq!(dead_epoch(0, false), Some(0), "a dead Java master");
+    }
+
+    #[test]
+    fn a_lost_java_server_has_time_to_end_itself_whatever_its_session() {
+        assert_eq!(java_grace_ms(30_000, 10_000), 30_000, "as Java waits");
+        assert_eq!(java_grace_ms(30_000, 60_000), 45_000);
+        assert_eq!(java_grace_ms(30_000, 90_000), 65_000);
+        assert_eq!(java_grace_ms(1_000, 9_000), 11_000, "it cannot be set too short");
     }
 
     #[test]

@@ -50,16 +50,19 @@ pub struct SlotTable {
 
 impl SlotTable {
     /// The NORMAL members by address in byte order. When no member at all is NORMAL, Java masters stop reading commands,
-    /// and with them every overloaded cluster whose workflows wait for their sub-workflows; when all members are Orca the
-    /// BUSY ones share the table instead.
+    /// and with them every overloaded cluster whose workflows wait for their sub-workflows; the BUSY masters that are Orca
+    /// share the table instead.
     #[must_use]
     pub fn of(members: &[Member]) -> Self {
-        let all_orca = members.iter().all(|member| member.runtime == Runtime::Orca);
-        let mut addresses = with_status(members, ServerStatus::Normal);
-        if addresses.is_empty() && all_orca {
-            addresses = with_status(members, ServerStatus::Busy);
+        let is_orca = |member: &&Member| member.runtime == Runtime::Orca;
+        let mut addresses = with_status(members.iter(), ServerStatus::Normal);
+        if addresses.is_empty() {
+            addresses = with_status(members.iter().filter(is_orca), ServerStatus::Busy);
         }
-        Self { addresses, all_orca }
+        Self {
+            addresses,
+            all_orca: members.iter().all(|member| is_orca(&member)),
+        }
     }
 
     /// The slot of `own_address` among `members`, `None` when it has none.
@@ -106,9 +109,8 @@ pub fn may_fetch(slot_changed_at: Tick, now: Tick, all_orca: bool) -> bool {
     all_orca || now.0.saturating_sub(slot_changed_at.0) >= SLOT_GRACE_MS
 }
 
-fn with_status(members: &[Member], status: ServerStatus) -> Vec<String> {
+fn with_status<'a>(members: impl Iterator<Item = &'a Member>, status: ServerStatus) -> Vec<String> {
     let mut addresses: Vec<String> = members
-        .iter()
         .filter(|member| member.status == Some(status))
         .map(|member| normalised(&member.address))
         .collect();
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn busy_members_share_only_when_nobody_is_normal_and_all_are_orca() {
+    fn busy_members_share_only_when_nobody_is_normal_and_java_ones_never() {
         let busy = [
             orca("b:1", Busy),
             orca("a:1", Busy),
@@ -177,11 +179,10 @@ mod tests {
         ];
         assert_eq!(slot(&busy, "b:1"), Some((1, 2)));
         assert_eq!(slot(&busy, "c:1"), None);
-        assert_eq!(
-            slot(&[orca("a:1", Busy), java("b:1", Busy)], "a:1"),
-            None,
-            "a Java master would stand idle"
-        );
+        let mixed = [java("a:1", Busy), orca("b:1", Busy), orca("c:1", Busy)];
+        assert_eq!(slot(&mixed, "a:1"), None, "a Java master reads nothing then");
+        assert_eq!(slot(&mixed, "c:1"), Some((1, 2)));
+        assert_eq!(slot(&[orca("a:1", Busy), java("b:1", Normal)], "a:1"), None);
         assert_eq!(slot(&[orca("a:1", Busy), orca("b:1", Normal)], "a:1"), None);
     }
 

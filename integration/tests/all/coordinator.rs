@@ -4,6 +4,7 @@ use crate::support::{Definition, Scene, states};
 use orca_engine::codes::{ExecutionType, TaskState, WorkflowState};
 use orca_integration::harness::definitions::{shell, workflow};
 use orca_integration::harness::{ClusterOptions, Deadline, Stack, until};
+use orca_registry::{RegistrySettings, SqliteSettings, paths};
 use orca_schema::{NewDefinition, NewTask};
 use std::fs;
 use std::time::{Duration, Instant};
@@ -244,6 +245,39 @@ fn await_running(scene: &Scene, id: i32) {
     await_that("the first to run", || {
         states(&scene.tasks(id)) == [TaskState::RunningExecution]
     });
+}
+
+/// A term of leadership is a value: the second and the third of one process do as much as the first.
+#[test]
+fn a_coordinator_that_loses_its_place_takes_it_again_and_goes_on() {
+    let scene = Scene::start(options(Stack::Embedded));
+    make_group(&scene, 1, 1);
+    let script = alone(&scene, "sleep 0.1");
+    let definition = scene.save(&serial(
+        ExecutionType::SerialWait,
+        "follows",
+        vec![grouped(shell("a", &script, &[]), 0)],
+    ));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let settings = SqliteSettings::new(scene.folder().join("registry.db"));
+    let registry = runtime
+        .block_on(orca_registry::connect(&RegistrySettings::EmbeddedSqlite(
+            settings,
+        )))
+        .unwrap();
+    let log = scene.folder().join("master-0.log");
+    let terms = || fs::read_to_string(&log).unwrap().matches(IS_COORDINATOR).count();
+    for term in 1..=3 {
+        await_that("a term of leadership", || terms() == term);
+        let ids: Vec<i32> = (0..3).map(|_| scene.trigger(definition)).collect();
+        for id in &ids {
+            assert_eq!(scene.await_end(*id), WorkflowState::Success);
+        }
+        check_alone(&scene, &ids);
+        fs::remove_file(scene.folder().join("lines")).unwrap();
+        runtime.block_on(registry.delete(paths::COORDINATOR)).unwrap();
+    }
+    runtime.block_on(registry.close());
 }
 
 #[test]

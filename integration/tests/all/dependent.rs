@@ -2,7 +2,7 @@
 
 use crate::support::{Definition, Scene, states};
 use orca_engine::codes::{TaskState, WorkflowState};
-use orca_integration::harness::definitions::{shell, workflow};
+use orca_integration::harness::definitions::{shell, shell_with_parameters, workflow};
 use orca_integration::harness::{ClusterOptions, Deadline, Stack, until};
 use orca_schema::{NewDefinition, NewTask};
 use std::fs;
@@ -34,7 +34,9 @@ fn await_waiting(scene: &Scene, id: i32) {
 #[test]
 fn it_ends_with_what_it_waits_for() {
     let scene = Scene::start(ClusterOptions::new(Stack::Embedded));
-    let good = scene.save(&workflow("good", vec![shell("a", "true", &[])]));
+    let output = r#"[{"prop":"said","direct":"OUT","type":"VARCHAR","value":""}]"#;
+    let says = shell_with_parameters("a", "echo '${setValue(said=Nihao)}'", &[], output);
+    let good = scene.save(&workflow("good", vec![says]));
     let bad = scene.save(&workflow("bad", vec![shell("a", "false", &[])]));
     let both = scene.save(&waits_for(
         scene.project_code(good),
@@ -45,8 +47,14 @@ fn it_ends_with_what_it_waits_for() {
     let (both, fails) = (scene.trigger(both), scene.trigger(fails));
     await_waiting(&scene, both);
     await_waiting(&scene, fails);
-    assert_eq!(scene.await_end(scene.trigger(good)), WorkflowState::Success);
+    let run = scene.trigger(good);
+    assert_eq!(scene.await_end(run), WorkflowState::Success);
     assert_eq!(scene.await_end(both), WorkflowState::Success);
+    let knows = |one| scene.instance(one).var_pool.unwrap_or_default().contains("Nihao");
+    assert!(
+        knows(run) && !knows(both),
+        "outputs stay where they are, as in the reference"
+    );
     assert_eq!(scene.instance(fails).state, WorkflowState::RunningExecution);
     assert_eq!(scene.await_end(scene.trigger(bad)), WorkflowState::Failure);
     assert_eq!(scene.await_end(fails), WorkflowState::Failure);

@@ -12,6 +12,7 @@ mod frozen;
 mod held;
 mod left_behind;
 mod logic;
+mod named_tests;
 mod orphans;
 mod path;
 mod rehydration;

@@ -4,7 +4,7 @@ use crate::support::{Definition, Scene, states};
 use orca_engine::codes::{Flag, TaskState, WorkflowState};
 use orca_engine::logic::sub_workflow::ChildLink;
 use orca_engine::model::Property;
-use orca_integration::harness::definitions::{shell, workflow};
+use orca_integration::harness::definitions::{shell, shell_with_parameters, workflow};
 use orca_integration::harness::{ClusterOptions, Deadline, Stack, until};
 use orca_schema::{NewDefinition, NewTask};
 use std::collections::BTreeMap;
@@ -89,8 +89,13 @@ fn only_these(scene: &Scene, ids: &[i32]) {
 fn a_child_gets_the_parameters_and_its_end_is_the_tasks_end() {
     let scene = Scene::start(ClusterOptions::new(Stack::Embedded));
     let given = scene.folder().join("given");
-    let script = format!("echo ${{city}} > {}", given.display());
-    let child = scene.save(&workflow("child", vec![shell("say", &script, &[])]));
+    let script = format!(
+        "echo ${{city}} > {}; echo '${{setValue(said=Nihao)}}'",
+        given.display()
+    );
+    let output = r#"[{"prop":"said","direct":"OUT","type":"VARCHAR","value":""}]"#;
+    let say = shell_with_parameters("say", &script, &[], output);
+    let child = scene.save(&workflow("child", vec![say]));
     let middle = scene.save(&parent("middle", child));
     let top = scene.save(&parent("top", middle));
     let city = Property {
@@ -113,6 +118,11 @@ fn a_child_gets_the_parameters_and_its_end_is_the_tasks_end() {
         assert!(instance.global_params.unwrap().contains("Hangzhou"));
     }
     assert_eq!(scene.instance(id).is_sub_workflow, Flag::No);
+    let knows = |one| scene.instance(one).var_pool.unwrap_or_default().contains("Nihao");
+    assert!(
+        knows(child) && !knows(middle) && !knows(id),
+        "outputs of a child stay with it, as in the reference"
+    );
     only_these(&scene, &[id, middle, child]);
     scene.assert_released();
 }
@@ -325,6 +335,51 @@ fn a_stop_reaches_children_on_another_master() {
     for (parent, child) in &family {
         assert_eq!(scene.await_end(*parent), WorkflowState::Stop);
         assert_eq!(scene.instance(*child).state, WorkflowState::Stop);
+    }
+    scene.assert_released();
+}
+
+/// With room for one instance the parent fills its master; the child that it waits for is taken all the same, and another run is not.
+#[test]
+fn a_full_master_still_takes_the_children_of_what_it_runs() {
+    let options = ClusterOptions::new(Stack::Embedded)
+        .master_variable("MASTER_SERVER_LOAD_PROTECTION_ENABLED", "true")
+        .master_variable(
+            "MASTER_SERVER_LOAD_PROTECTION_MAX_CONCURRENT_WORKFLOW_INSTANCES",
+            "1",
+        )
+        .master_variable(
+            "MASTER_SERVER_LOAD_PROTECTION_MAX_SYSTEM_CPU_USAGE_PERCENTAGE_THRESHOLDS",
+            "1",
+        )
+        .master_variable(
+            "MASTER_SERVER_LOAD_PROTECTION_MAX_JVM_CPU_USAGE_PERCENTAGE_THRESHOLDS",
+            "1",
+        )
+        .master_variable(
+            "MASTER_SERVER_LOAD_PROTECTION_MAX_SYSTEM_MEMORY_USAGE_PERCENTAGE_THRESHOLDS",
+            "1",
+        )
+        .master_variable(
+            "MASTER_SERVER_LOAD_PROTECTION_MAX_DISK_USAGE_PERCENTAGE_THRESHOLDS",
+            "1",
+        );
+    let scene = Scene::start(options);
+    let child = scene.save(&held(&scene));
+    let other = scene.save(&workflow("other", vec![shell("a", "true", &[])]));
+    let parent = scene.save(&parent("parent", child));
+    let id = scene.trigger(parent);
+    let child = child_of(&scene, id);
+    let later = scene.trigger(other);
+    await_state(&scene, child, WorkflowState::RunningExecution);
+    assert_eq!(
+        scene.instance(later).state,
+        WorkflowState::SubmittedSuccess,
+        "there is no room for it"
+    );
+    let_go(&scene);
+    for one in [child, id, later] {
+        assert_eq!(scene.await_end(one), WorkflowState::Success);
     }
     scene.assert_released();
 }

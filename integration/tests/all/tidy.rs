@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 const FILE_LINES_MAX: usize = 600;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 

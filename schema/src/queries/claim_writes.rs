@@ -119,6 +119,7 @@ fn update_instances(
                 instance.task_depend_type.code().into(),
                 instance.run_times.into(),
                 clock.local_option(instance.end_time).into(),
+                instance.var_pool.clone().into(),
             ],
         }
     };
@@ -137,6 +138,8 @@ fn update_instances(
             "task_depend_type",
             "run_times",
             "end_time",
+            // A run that begins anew must not start with the outputs of the one before, not even when it is taken over on its way.
+            "var_pool",
         ],
         changes: claims.iter().map(change).collect(),
     };

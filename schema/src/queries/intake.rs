@@ -7,6 +7,26 @@ use crate::sql::Sql;
 use crate::store::Store;
 use orca_engine::model::{Command, TaskInstance, WorkflowInstance};
 
+/// Which commands of a slot are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    All,
+    /// Those that go on with what runs already: sub-workflows, whose parents wait for them, and instances of a master that is gone.
+    UnderWay,
+}
+
+impl Wanted {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::All => "",
+            Self::UnderWay => {
+                " AND (command_type = 2 OR EXISTS (SELECT 1 FROM t_ds_workflow_instance w \
+                 WHERE w.id = t_ds_command.workflow_instance_id AND w.is_sub_workflow = 1))"
+            }
+        }
+    }
+}
+
 impl Store {
     /// The next commands of slot `slot` of `total`: those with `id / id_step % total = slot`, by priority and id.
     ///
@@ -14,6 +34,21 @@ impl Store {
     /// A slot that cannot be, or a database that does not answer.
     pub fn fetch_commands(
         &self,
+        slot: i32,
+        total: i32,
+        id_step: i32,
+        limit: i64,
+    ) -> Result<Vec<Command>, Error> {
+        self.fetch_wanted_commands(Wanted::All, slot, total, id_step, limit)
+    }
+
+    /// As [`Store::fetch_commands`], of those that are wanted.
+    ///
+    /// # Errors
+    /// A slot that cannot be, or a database that does not answer.
+    pub fn fetch_wanted_commands(
+        &self,
+        wanted: Wanted,
         slot: i32,
         total: i32,
         id_step: i32,
@@ -29,9 +64,10 @@ impl Store {
         let sql = Sql::fixed(
             "read commands",
             format!(
-                "SELECT {} FROM t_ds_command WHERE (id{}?) % ? = ? ORDER BY workflow_instance_priority, id LIMIT ?",
+                "SELECT {} FROM t_ds_command WHERE (id{}?) % ? = ?{} ORDER BY workflow_instance_priority, id LIMIT ?",
                 CommandRow::COLUMNS,
                 self.dialect.integer_division(),
+                wanted.condition(),
             ),
         );
         let sql = sql

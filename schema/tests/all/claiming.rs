@@ -4,7 +4,7 @@ use crate::harness::{ADDRESS, master, on_databases};
 use crate::support::{NOW, claimed, fences, plans, task, trigger};
 use orca_engine::codes::{TaskState, WorkflowState};
 use orca_engine::time::Millis;
-use orca_schema::{ClaimOutcome, ErrorClass, MasterState, NewRun, Store};
+use orca_schema::{ClaimOutcome, ErrorClass, MasterState, NewRun, Store, Wanted};
 use std::sync::Barrier;
 
 #[test]
@@ -353,6 +353,56 @@ fn slots_share_the_commands() {
                 ErrorClass::Refuse
             );
         }
+    });
+}
+
+/// What a full master still takes: a parent that waits for its child would never end otherwise.
+#[test]
+fn only_what_goes_on_with_running_work_can_be_asked_for() {
+    on_databases(|database| {
+        let ids = trigger(&database.store, 4);
+        let mut raw = database.raw();
+        raw.run(&format!(
+            "UPDATE t_ds_workflow_instance SET is_sub_workflow = 1 WHERE id = {}",
+            ids[2]
+        ));
+        raw.run(&format!(
+            "UPDATE t_ds_command SET command_type = 2, workflow_instance_priority = 0 WHERE workflow_instance_id = {}",
+            ids[3]
+        ));
+        let fetch = |slot, total| -> Vec<i32> {
+            let commands = database
+                .store
+                .fetch_wanted_commands(Wanted::UnderWay, slot, total, 1, 100);
+            let commands = commands.unwrap();
+            commands
+                .iter()
+                .map(|command| command.workflow_instance_id)
+                .collect()
+        };
+        assert_eq!(fetch(0, 1), [ids[3], ids[2]], "by priority, as ever");
+        let mut shared = [fetch(0, 2), fetch(1, 2)].concat();
+        shared.sort_unstable();
+        assert_eq!(shared, ids[2..], "and by slot");
+        assert_eq!(database.store.fetch_commands(0, 1, 1, 100).unwrap().len(), 4);
+    });
+}
+
+/// Not even when the new run is taken over on its way.
+#[test]
+fn a_run_that_begins_anew_does_not_start_with_the_outputs_of_the_one_before() {
+    on_databases(|database| {
+        let owner = master(&database.store);
+        let id = trigger(&database.store, 1)[0];
+        let mut raw = database.raw();
+        raw.run(&format!(
+            "UPDATE t_ds_workflow_instance SET var_pool = '[1]' WHERE id = {id}"
+        ));
+        let mut plan = plans(&database.store).remove(0);
+        assert_eq!(plan.instance.var_pool.as_deref(), Some("[1]"));
+        plan.instance.var_pool = None;
+        fences(database.store.claim(&owner, &[plan], &|| true).unwrap());
+        assert_eq!(database.store.get_instance(id).unwrap().unwrap().var_pool, None);
     });
 }
 

@@ -11,6 +11,7 @@ mod definitions;
 mod dependents;
 mod fencing;
 mod harness;
+mod moves;
 mod orphans;
 mod plans;
 mod reads;

@@ -69,7 +69,8 @@ section! {
 section! {
     /// What is done about the dead.
     pub(crate) struct Failover {
-        /// How long a lost Java worker may come back before its tasks fail over. Java waits as long. Orca's own workers are believed at once.
+        /// How long a lost Java master or worker may come back before it is failed over; at least two thirds of the session time-out and five seconds, since it may be
+        /// at work for so long. Java waits 30 s. Orca's own servers are believed at once.
         "java-worker-grace" => java_worker_grace: Duration = Duration::from_secs(30);
         /// How long a task at a worker may say nothing before the worker is asked for it. One that has lost the task makes room for a new attempt; one that
         /// does not answer is only asked again.

@@ -216,6 +216,32 @@ fn an_execute_task_runs_only_what_it_names() {
     );
 }
 
+/// As in the reference: the instance keeps what the command said of the graph.
+#[test]
+fn a_recovery_after_an_execute_task_covers_what_that_covered() {
+    let states = [
+        (0, TaskState::Failure),
+        (1, TaskState::Failure),
+        (4, TaskState::Failure),
+    ];
+    let recover = |task_depend_type| {
+        let instance = WorkflowInstance {
+            task_depend_type,
+            ..waiting()
+        };
+        let command = command(CommandType::StartFailureTaskProcess, None);
+        let plan = planned(&command, instance, rows(&states)).unwrap();
+        let cloned: Vec<i32> = plan.clone.iter().map(|(old, _)| *old).collect();
+        (cloned, plan.supersede)
+    };
+    assert_eq!(recover(TaskDependType::TaskPost), (vec![10, 14], vec![11]));
+    assert_eq!(
+        recover(TaskDependType::TaskOnly),
+        (vec![10, 14], vec![]),
+        "the roots alone, and B stays as it is"
+    );
+}
+
 #[test]
 fn what_can_never_run_says_why() {
     let start = Some(r#"{"commandType":"START_PROCESS"}"#);

@@ -169,6 +169,7 @@ fn claim_one(
         task_depend_type: claimed.task_depend_type,
         run_times: claimed.run_times,
         end_time: claimed.end_time,
+        var_pool: claimed.var_pool.clone(),
         ..before
     };
     changes.instances.insert(id, row);

@@ -407,6 +407,22 @@ fn equal_questions_are_one() {
     assert_eq!(questions_of(&mut waiting, &Answers::default()).len(), 2);
 }
 
+/// As in the reference, whatever it says.
+#[test]
+fn the_check_interval_is_not_read() {
+    let item = r#"{"definitionCode":2,"depTaskCode":0,"cycle":"day","dateValue":"today"}"#;
+    for interval in ["", r#""checkInterval":1,"#, r#""checkInterval":"soon","#] {
+        let text = format!(
+            r#"{{"dependence":{{"relation":"AND",{interval}"dependTaskList":[{{"relation":"AND","dependItemList":[{item}]}}]}}}}"#
+        );
+        let parameters = DependentParameters::parse(Some(&text)).unwrap();
+        assert_eq!(
+            questions_of(&mut waiting(&parameters), &Answers::default()).len(),
+            1
+        );
+    }
+}
+
 #[test]
 fn bad_parameters_say_what_is_bad() {
     for (text, expected) in [

@@ -1,13 +1,12 @@
 //! Every cell of the state tables, entered once, and the two pages in `docs/states/` made from that.
 
 use super::kit;
+use super::pages::{Page, outcome};
 use super::script::{Hits, run_file};
 use super::tables::{files, regenerate};
 use crate::codes::{TaskState, WorkflowState};
 use crate::logic::sub_workflow::ChildFound;
-use crate::time::Millis;
-use crate::workflow::{Effect, Event, ExecutorEventKind, NodeId, Stage, Step, Timer, WorkflowMachine, Write};
-use std::fmt::Write as _;
+use crate::workflow::{Event, ExecutorEventKind, NodeId, Stage, Timer, WorkflowMachine};
 use std::path::PathBuf;
 
 const ID: i32 = 51;
@@ -239,120 +238,6 @@ fn machine_in(stage: Stage) -> WorkflowMachine {
     machine
 }
 
-/// What a cell does, in a few words. The same events decided twice, and a step that is applied, keep every invariant.
-fn outcome(machine: &WorkflowMachine, event: &Event, now: Millis) -> String {
-    let step = machine.decide(std::slice::from_ref(event), now);
-    assert_eq!(step, machine.decide(std::slice::from_ref(event), now));
-    if let Some((_, refusal)) = step.refused.first() {
-        assert!(
-            step.writes.is_empty() && step.after_commit.is_empty(),
-            "a refused event changes nothing"
-        );
-        let _ = refusal;
-        return "refused".to_owned();
-    }
-    let is_report = matches!(event, Event::Executor(_));
-    let acked = step
-        .after_commit
-        .iter()
-        .any(|effect| matches!(effect, Effect::SendAck { .. }));
-    assert_eq!(
-        acked, is_report,
-        "each report that is not refused is acknowledged, and nothing else is"
-    );
-    if let Some((_, reason)) = step.ignored.first() {
-        return format!("nothing: {reason}");
-    }
-    summary(machine, step)
-}
-
-fn summary(machine: &WorkflowMachine, step: Step) -> String {
-    let inserts = step
-        .writes
-        .iter()
-        .any(|write| matches!(write, Write::InsertTask { .. }));
-    let sent = calls(&step.after_commit);
-    let mut after = machine.clone();
-    kit::apply(&mut after, step, &mut 200);
-    let mut text = format!("**{}**", after.node(NodeId(0)).stage().name());
-    if after.instance().state != machine.instance().state {
-        text = format!("**{}**", after.instance().state);
-    }
-    if inserts {
-        text.push_str(", new row");
-    }
-    if !sent.is_empty() {
-        write!(text, ", {}", sent.join(", ")).unwrap();
-    }
-    text
-}
-
-fn calls(effects: &[Effect]) -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::QueueDispatch { .. } | Effect::RequeueDispatch { .. } => Some("queue"),
-            Effect::AwaitSlot { .. } => Some("await slot"),
-            Effect::CancelDispatch { .. } => Some("cancel"),
-            Effect::SendDispatch { .. } => Some("dispatch"),
-            Effect::SendKill { .. } => Some("kill"),
-            Effect::SendPause { .. } => Some("pause"),
-            Effect::SendTakeOver { .. } => Some("take over"),
-            Effect::SendProbe { .. } => Some("ask"),
-            Effect::FollowChild { .. } => Some("follow child"),
-            Effect::AskChild { .. } => Some("ask child"),
-            Effect::ArmTimer { .. }
-            | Effect::SendAck { .. }
-            | Effect::Note { .. }
-            | Effect::Retire { .. } => None,
-        })
-        .collect();
-    names.dedup();
-    names
-}
-
-struct Page {
-    text: String,
-    notes: Vec<String>,
-}
-
-impl Page {
-    fn new(title: &str, intro: &str) -> Self {
-        Self {
-            text: format!("# {title}\n\n{intro}\n\n"),
-            notes: Vec::new(),
-        }
-    }
-
-    fn row(&mut self, cells: &[String]) {
-        writeln!(self.text, "| {} |", cells.join(" | ")).unwrap();
-    }
-
-    /// A no-op is a number; its reason stands below the table.
-    fn cell(&mut self, outcome: String, hit: bool) -> String {
-        let mark = if hit { " ✓" } else { "" };
-        let Some(reason) = outcome.strip_prefix("nothing: ") else {
-            return format!("{outcome}{mark}");
-        };
-        let number = match self.notes.iter().position(|note| note == reason) {
-            Some(index) => index + 1,
-            None => {
-                self.notes.push(reason.to_owned());
-                self.notes.len()
-            }
-        };
-        format!("–{number}{mark}")
-    }
-
-    fn finish(mut self) -> String {
-        self.text.push_str("\nNothing happens, because:\n\n");
-        for (index, note) in self.notes.iter().enumerate() {
-            writeln!(self.text, "{}. {note}", index + 1).unwrap();
-        }
-        self.text
-    }
-}
-
 fn hits() -> Hits {
     let mut hits = Hits::new();
     files().iter().for_each(|path| {
@@ -361,10 +246,20 @@ fn hits() -> Hits {
     hits
 }
 
-const LEGEND: &str = "A bold word is where the machine stands afterwards, with the calls that follow. A number is a no-op \
-with its reason below; `refused` is an event that cannot belong there: it changes nothing and is logged. ✓: a \
-scenario of `crates/engine/src/workflow/testdata/` goes through the cell; every other cell is entered by the test that \
-makes this page. Do not edit: `ORCA_REGENERATE=1 cargo test -p orca-engine` writes it.";
+const LEGEND: &str = "**Every cell is entered by a test.** `engine::workflow::cells` decides each event in each place, applies the step with \
+every invariant checked, and compares what came of it with this page: a cell that changes, or that is not here, fails the test. ✓: a \
+scenario of `crates/engine/src/workflow/testdata/` (`engine::workflow::tables::scenarios`) goes through the cell as well.\n\n\
+A bold word is where the machine stands afterwards, with the calls that follow. A number is a no-op with its reason below; `refused` is an \
+event that cannot belong there: it changes nothing and is logged. Do not edit: `ORCA_REGENERATE=1 cargo test -p orca-engine` writes it.";
+
+/// Where an attempt may be when its end is asked for and it cannot end at once.
+const UNDER_WAY: [Stage; 5] = [
+    Stage::Sent,
+    Stage::Doubtful,
+    Stage::Held,
+    Stage::Running,
+    Stage::TakingOver,
+];
 
 #[test]
 fn task_table_is_complete_and_written_down() {
@@ -375,8 +270,7 @@ fn task_table_is_complete_and_written_down() {
     let mut page = Page::new("Task states", &intro);
     let stages = Stage::ALL;
     let head: Vec<String> = stages.iter().map(|stage| stage.name().to_owned()).collect();
-    page.row(&[vec!["event".to_owned()], head, vec!["replaced".to_owned()]].concat());
-    page.row(&vec!["---".to_owned(); stages.len() + 2]);
+    page.head(&[vec!["event".to_owned()], head, vec!["replaced".to_owned()]].concat());
     let later = kit::START.plus(1_000);
     for (index, event) in task_events(ID).iter().enumerate() {
         let name = event_name(event);
@@ -391,7 +285,39 @@ fn task_table_is_complete_and_written_down() {
         cells.push(page.cell(replaced, hit));
         page.row(&cells);
     }
+    for (heading, request) in [
+        ("While the workflow is being paused", Event::PauseRequested),
+        ("While the workflow is being stopped", Event::StopRequested),
+    ] {
+        page.text.push_str(&format!(
+            "\n## {heading}\n\nThe stages in which an attempt may be under way.\n\n"
+        ));
+        let head = UNDER_WAY.iter().map(|stage| stage.name().to_owned());
+        page.head(
+            &std::iter::once("event".to_owned())
+                .chain(head)
+                .collect::<Vec<_>>(),
+        );
+        for event in &task_events(ID) {
+            let mut cells = vec![event_name(event)];
+            for stage in UNDER_WAY {
+                let outcome = outcome(&machine_asked(stage, &request), event, later);
+                cells.push(page.cell(outcome, false));
+            }
+            page.row(&cells);
+        }
+    }
     compare("task.md", &page.finish());
+}
+
+/// In the stage, in a workflow that has been asked to pause or to stop.
+fn machine_asked(stage: Stage, request: &Event) -> WorkflowMachine {
+    let mut machine = machine_in(stage);
+    let step = machine.decide(std::slice::from_ref(request), kit::START);
+    kit::apply(&mut machine, step, &mut 100);
+    assert_eq!(machine.node(NodeId(0)).stage(), stage, "it cannot end at once");
+    assert!(!machine.instance().state.is_final());
+    machine
 }
 
 /// Task A was lost and started anew: 51 is its old attempt.
@@ -417,21 +343,8 @@ fn workflow_table_is_complete_and_written_down() {
         .iter()
         .map(|state| state.name().to_owned())
         .collect();
-    page.row(&[vec!["event".to_owned()], head].concat());
-    page.row(&vec!["---".to_owned(); WorkflowState::ALL.len() + 1]);
-    let events = [
-        Event::PauseRequested,
-        Event::StopRequested,
-        Event::TimerFired(Timer::WorkflowTimeout),
-        Event::TimerFired(Timer::Silence),
-        Event::WorkerLost {
-            host: HOST.to_owned(),
-            before: kit::START.plus(5_000),
-            is_replaced: false,
-        },
-        Event::Started,
-    ];
-    for event in &events {
+    page.head(&[vec!["event".to_owned()], head].concat());
+    for event in &workflow_events() {
         let name = event_name(event);
         let mut cells = vec![name.clone()];
         for &state in WorkflowState::ALL {
@@ -442,6 +355,36 @@ fn workflow_table_is_complete_and_written_down() {
         page.row(&cells);
     }
     compare("workflow.md", &page.finish());
+}
+
+fn workflow_events() -> [Event; 6] {
+    [
+        Event::PauseRequested,
+        Event::StopRequested,
+        Event::TimerFired(Timer::WorkflowTimeout),
+        Event::TimerFired(Timer::Silence),
+        Event::WorkerLost {
+            host: HOST.to_owned(),
+            before: kit::START.plus(5_000),
+            is_replaced: false,
+        },
+        Event::Started,
+    ]
+}
+
+/// No scenario knows an event, or an answer, that has no row in one of the tables.
+#[test]
+fn every_event_has_its_row() {
+    let rows: Vec<String> = task_events(ID)
+        .iter()
+        .chain(&workflow_events())
+        .map(event_name)
+        .collect();
+    let unknown: Vec<_> = hits()
+        .into_iter()
+        .filter(|(event, _)| !rows.contains(event))
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 /// A machine in the state. The states that no machine is built for are put there by hand.

@@ -5,6 +5,7 @@ mod chance;
 mod cost;
 mod groups;
 pub(crate) mod kit;
+mod pages;
 mod scene;
 mod script;
 mod show;

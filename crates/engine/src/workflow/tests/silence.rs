@@ -2,6 +2,7 @@
 
 use super::kit;
 use crate::codes::TaskState;
+use crate::model::TaskDefinition;
 use crate::time::Millis;
 use crate::workflow::{Effect, Event, ExecutorEventKind, NodeId, Rules, Stage, Timer, WorkflowMachine};
 use std::sync::Arc;
@@ -19,7 +20,15 @@ struct Run {
 impl Run {
     /// A task that its worker has accepted, a second after the start.
     fn held() -> Self {
-        let definition = Arc::new(kit::definition(vec![kit::task(1, "A")], &[]));
+        Self::held_at("SHELL", WORKER)
+    }
+
+    fn held_at(task_type: &str, host: &str) -> Self {
+        let task = TaskDefinition {
+            task_type: task_type.to_owned(),
+            ..kit::task(1, "A")
+        };
+        let definition = Arc::new(kit::definition(vec![task], &[]));
         let rules = Arc::new(Rules {
             silence_interval_ms: Some(INTERVAL_MS),
             ..Rules::new("me:5678", chrono_tz::Tz::UTC)
@@ -35,7 +44,7 @@ impl Run {
             timer: Timer::Silence,
             at: kit::START.plus(INTERVAL_MS),
         }));
-        let (task_instance_id, host) = (ID, WORKER.to_owned());
+        let (task_instance_id, host) = (ID, host.to_owned());
         run.step(Event::WorkerChosen {
             task_instance_id,
             host: host.clone(),
@@ -184,4 +193,25 @@ fn a_task_that_is_to_be_killed_and_is_not_there_is_killed() {
     assert!(run.is_asked_at(2 * INTERVAL_MS));
     run.answer(Some(false));
     assert_eq!(run.stage(), Stage::Killed);
+}
+
+/// Its host is the address of this master, which no list of workers names: that must never count as a loss.
+#[test]
+fn a_task_inside_the_master_is_never_missed_among_the_workers() {
+    let mut run = Run::held_at("SWITCH", "me:5678");
+    let kind = ExecutorEventKind::Running {
+        start_time: kit::START,
+        log_path: None,
+    };
+    run.step(kit::report(ID, "", kind));
+    for round in 2..20 {
+        assert!(!run.is_asked_at(round * INTERVAL_MS));
+        let effects = run.step(Event::WorkerLost {
+            host: WORKER.to_owned(),
+            before: kit::START.plus(run.now + 1),
+            is_replaced: false,
+        });
+        assert!(effects.is_empty(), "{effects:?}");
+    }
+    assert_eq!((run.stage(), run.current().0), (Stage::Running, ID));
 }
