@@ -10,6 +10,7 @@ pub mod chance;
 pub mod checks;
 pub mod clock;
 mod faults;
+pub mod features;
 pub mod happening;
 pub mod limits;
 pub mod master;

@@ -32,6 +32,10 @@ pub const FAILOVER_LOCK_WAIT_MS: u64 = 5_000;
 pub const FAILOVER_RETRY_MS: u64 = 500;
 pub const FAILOVER_PAGE_LEN: usize = 2;
 pub const FAILOVER_SCAN_LEN: usize = 5;
+/// `COORDINATOR_LOOK`, `COORDINATOR_SWEEP`, and the gathering of attempts that wait for a slot.
+pub const COORDINATOR_LOOK_MS: u64 = 1_000;
+pub const COORDINATOR_SWEEP_MS: u64 = 30_000;
+pub const SLOT_LOOK_MS: u64 = 50;
 pub const SWEEP_MS: u64 = 60_000;
 pub const ENTRY_PAUSE_MS: u64 = 1_000;
 /// How often a master looks whether its lease is over; the real one looks more often.

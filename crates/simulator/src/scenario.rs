@@ -2,6 +2,7 @@
 
 use crate::chance::Chance;
 use crate::clock::EPOCH_MS;
+use crate::features::Features;
 use orca_engine::codes::{
     CommandType, ExecutionType, FailureStrategy, Flag, Priority, TaskDependType, TaskExecuteType,
     TimeoutFlag, WarningType, WorkflowState,
@@ -25,6 +26,7 @@ pub struct Scenario {
     /// One fault every so often on average.
     pub fault_every_ms: u64,
     pub flows: Vec<Flow>,
+    pub features: Features,
 }
 
 /// One workflow of a run.
@@ -36,6 +38,8 @@ pub struct Flow {
     pub scripts: BTreeMap<i64, Script>,
     /// An operator asks for the end.
     pub stop_at_ms: Option<u64>,
+    /// It takes turns with other runs of its definition.
+    pub serial: Option<ExecutionType>,
 }
 
 /// What the attempts of one task do, by the retry they are.
@@ -44,14 +48,16 @@ pub struct Script {
     pub duration_ms: u64,
     /// Attempts with a lower retry number fail.
     pub fails: i32,
+    /// Only its time-out ends it.
+    pub is_endless: bool,
 }
 
 impl Scenario {
     #[must_use]
-    pub fn of_seed(chance: &mut Chance) -> Self {
+    pub fn of_seed(seed: u64, chance: &mut Chance) -> Self {
         let flows = chance.between(2, 7);
         let trouble_until_ms = chance.between(40_000, 150_000);
-        Self {
+        let mut scenario = Self {
             masters: chance.index(3) + 2,
             workers: chance.index(3) + 2,
             java_workers: chance.one_in(4),
@@ -63,7 +69,10 @@ impl Scenario {
             flows: (0..flows)
                 .map(|number| flow(chance, number, trouble_until_ms))
                 .collect(),
-        }
+            features: Features::default(),
+        };
+        crate::features::add(&mut scenario, seed);
+        scenario
     }
 }
 
@@ -82,7 +91,12 @@ fn flow(chance: &mut Chance, number: u64, trouble_until_ms: u64) -> Flow {
             0
         };
         let duration_ms = [chance.between(50, 2_000), chance.between(2_000, 40_000)][chance.index(2)];
-        scripts.insert(code + place, Script { duration_ms, fails });
+        let script = Script {
+            duration_ms,
+            fails,
+            is_endless: false,
+        };
+        scripts.insert(code + place, script);
         tasks.push(task(
             code + place,
             retries,
@@ -105,6 +119,7 @@ fn flow(chance: &mut Chance, number: u64, trouble_until_ms: u64) -> Flow {
         starts_at_ms: chance.below(trouble_until_ms * 3 / 4),
         scripts,
         stop_at_ms: chance.one_in(8).then(|| chance.between(5_000, trouble_until_ms)),
+        serial: None,
     }
 }
 

@@ -58,7 +58,7 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
 impl World {
     fn new(seed: u64, traced: bool) -> Self {
         let mut chance = Chance::new(seed);
-        let scenario = Scenario::of_seed(&mut chance);
+        let scenario = Scenario::of_seed(seed, &mut chance);
         let clock = VirtualClock::default();
         let mut world = Self {
             now_ms: 0,
@@ -81,6 +81,9 @@ impl World {
             clock,
             scenario,
         };
+        let tables = &mut world.store.tables;
+        tables.groups.clone_from(&world.scenario.features.groups);
+        tables.strategies.extend(world.scenario.features.serial);
         world.begin();
         world
     }
@@ -260,9 +263,14 @@ impl World {
     }
 
     fn store_worked(&mut self, work: store::Work) {
+        let has_committed = !work.committed.is_empty();
         for (client, changes, output) in work.committed {
             self.ledger
                 .committed(client, &changes, &output, &self.masters, self.now_ms);
+        }
+        if has_committed {
+            self.ledger
+                .look_at_queues(&self.scenario, &self.store.tables, self.now_ms);
         }
         for (client, call, answered) in work.answers {
             if self
@@ -400,6 +408,12 @@ impl World {
         }
         let life = self.workers[index].life;
         let event = WorkerEvent::Call { client, call, what };
+        if self.scenario.features.duplicates && self.network.troubled && self.chance.one_in(40) {
+            self.tally.fault("call delivered twice");
+            let event = event.clone();
+            let again_ms = delay_ms + self.chance.between(0, 8_000);
+            self.after(again_ms, Happening::Worker { index, life, event });
+        }
         self.after(delay_ms, Happening::Worker { index, life, event });
     }
 

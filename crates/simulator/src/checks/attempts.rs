@@ -22,11 +22,16 @@ impl Ledger {
         let id = order.task_instance_id;
         let task = (order.workflow_instance_id, order.task_code);
         let is_late = tables.tasks.get(&id).is_some_and(|row| row.flag == Flag::No);
+        // Its sender has lost the instance to another owner.
+        let of_former_owner = tables
+            .owned
+            .get(&order.workflow_instance_id)
+            .is_some_and(|row| order.owner_epoch < row.epoch);
         let twice = self
             .executions
             .iter()
             .any(|one| one.task_instance_id == id && one.end != End::Died);
-        if java && (is_late || twice) {
+        if java && (is_late || twice || of_former_owner) {
             // Bytes that lay in a socket: the window that is stated for Java workers.
             self.windows += 1;
         } else if twice {
@@ -39,6 +44,7 @@ impl Ledger {
             self.violation(Promise::OldAttemptOver, now_ms, text);
         } else {
             self.check_earlier(tables, now_ms, id, task);
+            self.check_slot(tables, now_ms, id);
         }
         self.executions.push(Execution {
             task_instance_id: id,
@@ -47,11 +53,12 @@ impl Ledger {
             life,
             end: End::None,
             unregistered: !is_registered,
-            is_late,
+            // A Java worker's second start of an attempt stands for no owner's wish.
+            is_late: is_late || java && (twice || of_former_owner),
         });
     }
 
-    fn check_earlier(&mut self, tables: &Tables, now_ms: u64, id: i32, task: (i32, i64)) {
+    pub(super) fn check_earlier(&mut self, tables: &Tables, now_ms: u64, id: i32, task: (i32, i64)) {
         let succeeded = tables.tasks.values().any(|row| {
             (row.workflow_instance_id, row.task_code) == task
                 && row.id != id

@@ -3,7 +3,8 @@
 use super::{Ledger, Promise};
 use crate::scenario::{Flow, Scenario};
 use crate::store::Tables;
-use orca_engine::codes::{FailureStrategy, TaskState, WorkflowState};
+use orca_engine::codes::{AlertType, ExecutionType, FailureStrategy, TaskState, WorkflowState};
+use orca_engine::time::Millis;
 use std::collections::BTreeMap;
 
 /// How one task has to end when nothing is stopped.
@@ -11,6 +12,8 @@ use std::collections::BTreeMap;
 enum Expected {
     Succeeds,
     Fails,
+    /// Its time-out ends it.
+    TimesOut,
     /// A task before it fails.
     NotReached,
 }
@@ -25,6 +28,10 @@ pub fn ends(scenario: &Scenario, tables: &Tables, now_ms: u64, ledger: &mut Ledg
                 format!("workflow {}: {text}", flow.instance.id),
             );
         }
+    }
+    if !ledger.has_violations() {
+        super::queues::leftovers(tables, now_ms, ledger);
+        time_outs(scenario, tables, now_ms, ledger);
     }
     for reason in &tables.error_commands {
         ledger.violation(
@@ -42,19 +49,27 @@ fn check(flow: &Flow, tables: &Tables) -> Result<(), String> {
         return Err(format!("it is still {}, owned by {:?}", row.state, row.host));
     }
     let expected = expected(flow);
-    let fails = expected.values().any(|one| *one == Expected::Fails);
+    let any = |wanted: Expected| expected.values().any(|one| *one == wanted);
+    let (fails, times_out) = (any(Expected::Fails), any(Expected::TimesOut));
+    // One that has to give way may never have begun.
+    let gives_way = matches!(
+        flow.serial,
+        Some(ExecutionType::SerialDiscard | ExecutionType::SerialPriority)
+    );
+    let may_stop = flow.stop_at_ms.is_some() || gives_way;
     // A stop may come at any time before the end, the failure strategy END may stop any task that is not through.
-    let is_exact =
-        flow.stop_at_ms.is_none() && !(fails && flow.instance.failure_strategy == FailureStrategy::End);
+    let is_exact = !may_stop && !(fails && flow.instance.failure_strategy == FailureStrategy::End);
     let wanted = if fails {
         WorkflowState::Failure
+    } else if times_out {
+        WorkflowState::Stop
     } else {
         WorkflowState::Success
     };
-    if flow.stop_at_ms.is_none() && row.state != wanted {
+    if !may_stop && row.state != wanted {
         return Err(format!("it ended {} instead of {wanted}", row.state));
     }
-    if flow.stop_at_ms.is_some() && row.state != wanted && row.state != WorkflowState::Stop && !fails {
+    if may_stop && row.state != wanted && row.state != WorkflowState::Stop && !fails {
         return Err(format!("it was stopped and ended {}", row.state));
     }
     for (code, expected) in expected {
@@ -75,9 +90,10 @@ fn check_task(code: i64, expected: Expected, states: &[TaskState], is_exact: boo
             *state == TaskState::Success || !is_exact && *state == TaskState::Kill
         }
         (Expected::Fails, [state]) => *state == TaskState::Failure || !is_exact && *state == TaskState::Kill,
+        (Expected::TimesOut, [state]) => *state == TaskState::Kill,
         (Expected::NotReached, [_]) => false,
         (Expected::NotReached, []) => true,
-        (Expected::Succeeds | Expected::Fails, []) => !is_exact,
+        (Expected::Succeeds | Expected::Fails | Expected::TimesOut, []) => !is_exact,
     };
     if fits {
         Ok(())
@@ -102,7 +118,12 @@ fn expected(flow: &Flow) -> BTreeMap<i64, Expected> {
             .scripts
             .get(&task.code)
             .is_some_and(|script| script.fails > task.fail_retry_times);
+        let endless = flow
+            .scripts
+            .get(&task.code)
+            .is_some_and(|script| script.is_endless);
         let one = match (reached, fails) {
+            (true, _) if endless => Expected::TimesOut,
             (false, _) => Expected::NotReached,
             (true, true) => Expected::Fails,
             (true, false) => Expected::Succeeds,
@@ -110,4 +131,26 @@ fn expected(flow: &Flow) -> BTreeMap<i64, Expected> {
         found.insert(task.code, one);
     }
     found
+}
+
+/// A workflow that has run for long beyond its time-out has told so, if anybody is to be told.
+fn time_outs(scenario: &Scenario, tables: &Tables, now_ms: u64, ledger: &mut Ledger) {
+    // Longer than everybody may be dead or cut off.
+    const PATIENCE_MINUTES: i32 = 5;
+    for flow in &scenario.flows {
+        let id = flow.instance.id;
+        let (Some(row), Some(owned)) = (tables.instances.get(&id), tables.owned.get(&id)) else {
+            continue;
+        };
+        let due =
+            Millis(owned.timeout_base).plus_minutes(i64::from(flow.instance.timeout + PATIENCE_MINUTES));
+        let is_late = row.end_time.is_some_and(|end| end.since(due) > 0);
+        let is_told = tables.alerts.iter().any(|alert| {
+            alert.workflow_instance_id == id && alert.alert_type == AlertType::WorkflowInstanceTimeout
+        });
+        if flow.instance.timeout > 0 && is_late && !is_told {
+            let text = format!("workflow {id} has run out of time, and nobody was told");
+            ledger.violation(Promise::TimeOuts, now_ms, text);
+        }
+    }
 }

@@ -4,6 +4,8 @@ use super::{Promise, Violation};
 use crate::master::Master;
 use crate::store::{Changes, Client, Output};
 use orca_engine::codes::TaskState;
+use orca_engine::time::Millis;
+use orca_engine::workflow::Timer;
 use std::collections::BTreeMap;
 
 /// One acceptance of one attempt by one executor.
@@ -38,6 +40,12 @@ pub struct Ledger {
     owners: BTreeMap<i32, Option<(Client, i64)>>,
     /// The last committed state of each attempt.
     states: BTreeMap<i32, TaskState>,
+    /// Attempts that hold a slot of a task group, with the group.
+    pub(super) holding: BTreeMap<i32, i32>,
+    /// Until when each master may act.
+    pub(super) leases: BTreeMap<usize, u64>,
+    /// When each time-out was due at first.
+    pub(super) due: BTreeMap<(i32, Timer), Millis>,
     violations: Vec<Violation>,
     pub moved: u64,
     pub restarted: u64,
@@ -104,7 +112,7 @@ impl Ledger {
                 }
             }
             Output::Steps(_) => self.step_committed(client, changes, masters, now_ms),
-            Output::Registered(_) | Output::Done => {}
+            Output::Registered(_) | Output::Done | Output::Granted(_) | Output::Settled(_) => {}
         }
         self.states_change(changes, now_ms);
     }

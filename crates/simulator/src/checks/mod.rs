@@ -1,8 +1,10 @@
 //! The checkers: what is promised, held against what happened. They know the rows, the executors and the registry, and nothing of the code under test.
 
+mod acting;
 mod attempts;
 mod ends;
 mod ledger;
+mod queues;
 
 pub use ends::ends;
 pub use ledger::Ledger;
@@ -20,6 +22,14 @@ pub enum Promise {
     NothingLost,
     /// A row written by somebody who does not own it.
     OwnerWrites,
+    /// Something sent by a master whose lease had run out.
+    Leased,
+    /// A task group with more holders than its size, or an attempt that runs without a slot or has lost it.
+    Slots,
+    /// Two runs of a serial definition at once, or a run that never leaves the queue.
+    OneAtATime,
+    /// A time-out that began anew, or was forgotten.
+    TimeOuts,
 }
 
 impl Promise {
@@ -31,6 +41,10 @@ impl Promise {
             Self::OldAttemptOver => "(iii) a new attempt while the old executor had neither denied nor ended",
             Self::NothingLost => "(iv) a workflow lost, stuck or in a wrong state",
             Self::OwnerWrites => "a write by a former owner",
+            Self::Leased => "sent without a lease",
+            Self::Slots => "a slot of a task group leaked, lost or given twice",
+            Self::OneAtATime => "a serial queue that lets two run, or one wait for ever",
+            Self::TimeOuts => "a time-out that began anew or was forgotten",
         }
     }
 }

@@ -42,6 +42,7 @@ impl World {
         if !holds {
             return self.call_answered(index, owned, host, what, CallAnswer::NotSent);
         }
+        self.ledger.acts(index, self.now_ms, "a call");
         let pending = Pending::Worker {
             owned,
             host: host.clone(),

@@ -17,6 +17,12 @@ impl World {
         let Some(run) = term.runs.get(&owned.0) else {
             return;
         };
+        if run.machine.logic_type(node).is_some() {
+            let id = run.machine.task_instance_id(node);
+            return if let Some(id) = id {
+                self.choose_this_master(index, owned, id, not_before);
+            };
+        }
         let (Some(task), Some(urgency)) = (run.machine.task(node), run.machine.urgency(node)) else {
             return;
         };

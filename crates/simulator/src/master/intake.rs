@@ -211,7 +211,11 @@ impl World {
                 self.hosts_read(index, hosts, is_first)
             }
             (ThenRead::Own, Some(Rows::Ids(ids))) => self.own_read(index, &ids),
-            (ThenRead::Hosts { .. } | ThenRead::Own, _) => {}
+            (ThenRead::Places(ids), rows) => self.places_read(index, ids, rows),
+            (ThenRead::SerialQueues, Some(Rows::SerialQueues(queues))) => {
+                self.serial_queues_read(index, &queues);
+            }
+            (ThenRead::Hosts { .. } | ThenRead::Own | ThenRead::SerialQueues, _) => {}
             (ThenRead::LatestEpoch { address, number }, rows) => {
                 self.epoch_read(index, &address, number, rows);
             }
@@ -270,6 +274,8 @@ impl World {
             | ThenRead::Attempt { .. }
             | ThenRead::Hosts { .. }
             | ThenRead::Own
+            | ThenRead::Places(_)
+            | ThenRead::SerialQueues
             | ThenRead::LatestEpoch { .. }
             | ThenRead::OfDead { .. } => {}
         }

@@ -127,7 +127,8 @@ impl World {
     }
 
     fn entered(&mut self, index: usize, attempt: u32, node_name: String) {
-        let valid_for = Duration::from_millis(self.scenario.session_timeout_ms / 2);
+        let half_ms = self.scenario.session_timeout_ms / 2;
+        let valid_for = Duration::from_millis(half_ms);
         let clock = self.clock.clone();
         let master = &mut self.masters[index];
         if attempt != master.join_attempt || master.term.is_some() {
@@ -142,13 +143,18 @@ impl World {
         let (address, epoch) = (incarnation.address.clone(), incarnation.epoch);
         // The virtual clock begins at one.
         keeper.renew(Duration::from_millis(master.entering_at_ms + 1), valid_for);
+        let until_ms = master.entering_at_ms + half_ms;
+        self.ledger.leased(index, until_ms, self.now_ms, true);
         master.term = Some(Term {
             number,
             session,
             node_name,
             keeper,
             lease,
-            rules: Arc::new(Rules::new(address.clone(), chrono_tz::Tz::UTC)),
+            rules: Arc::new(Rules {
+                fake_task_enabled: self.scenario.features.inside,
+                ..Rules::new(address.clone(), chrono_tz::Tz::UTC)
+            }),
             incarnation,
             announced: false,
             picture: None,
@@ -165,6 +171,8 @@ impl World {
             sweep: orca_engine::failover::Sweep::default(),
             unheld: BTreeSet::new(),
             timer_serial: 0,
+            slots_awaited: BTreeMap::new(),
+            inside: BTreeMap::new(),
         });
         self.trace.line(self.now_ms, || {
             format!("{address} begins term {number} as incarnation {epoch}")
@@ -175,6 +183,9 @@ impl World {
             MasterEvent::Look { term: number },
         ] {
             self.to_master(index, 0, event);
+        }
+        if self.scenario.features.has_queues() {
+            self.to_master(index, 0, MasterEvent::Coordinate { term: number });
         }
     }
 
@@ -254,6 +265,8 @@ impl World {
                 }
             }
             Answer::Renewed { sent_at_ms } => {
+                let until_ms = sent_at_ms + self.scenario.session_timeout_ms / 2;
+                self.ledger.leased(index, until_ms, self.now_ms, false);
                 if let Some(term) = &mut self.masters[index].term {
                     // The virtual clock begins at one.
                     term.keeper

@@ -5,8 +5,10 @@
 
 mod calls;
 mod cluster;
+mod coordinator;
 mod dispatch;
 mod failover;
+mod inside;
 mod intake;
 mod life;
 mod reports;
@@ -73,6 +75,23 @@ pub enum MasterEvent {
     },
     DispatchLook {
         term: u32,
+    },
+    Coordinate {
+        term: u32,
+    },
+    SlotLook {
+        term: u32,
+    },
+    Noticed(coordinator::Notice),
+    ChooseSelf {
+        term: u32,
+        owned: Owned,
+        id: i32,
+    },
+    InsideEnds {
+        term: u32,
+        id: i32,
+        killed: bool,
     },
     Report {
         report: Report,
@@ -150,6 +169,8 @@ pub enum Then {
     },
     FailCommand,
     TakeUpOwn,
+    /// What a coordinator does.
+    Queues,
 }
 
 #[derive(Clone, Debug)]
@@ -173,6 +194,8 @@ pub enum ThenRead {
     },
     /// Instances that are ours by their rows.
     Own,
+    Places(Vec<i32>),
+    SerialQueues,
     LatestEpoch {
         address: String,
         number: u64,
@@ -214,6 +237,8 @@ pub struct Term {
     /// Instances of ours that did not run here at the last look.
     pub unheld: BTreeSet<i32>,
     pub timer_serial: u64,
+    pub slots_awaited: BTreeMap<i32, Owned>,
+    pub inside: BTreeMap<i32, inside::Inside>,
 }
 
 pub struct Master {

@@ -103,8 +103,12 @@ impl World {
                 .term
                 .as_ref()
                 .is_some_and(|term| term.lease.holds()),
-            Then::Register { .. } | Then::Fence { .. } | Then::FailCommand => true,
+            Then::Register { .. } | Then::Fence { .. } | Then::FailCommand | Then::Queues => true,
         };
+        let is_leased = matches!(then, Then::Claim { .. } | Then::Steps(_) | Then::Move { .. });
+        if holds && is_leased {
+            self.ledger.acts(index, self.now_ms, "a COMMIT");
+        }
         if holds {
             self.ask_store(index, Ask::Commit(id), Pending::Commit(then));
         } else {
@@ -142,7 +146,8 @@ impl World {
             (Then::Move { address, number }, result) => {
                 self.page_moved(index, &address, number, result.is_ok())
             }
-            (Then::Register { .. } | Then::FailCommand | Then::TakeUpOwn, _) => {}
+            (Then::Queues, Ok(output)) => self.queues_changed(index, output),
+            (Then::Register { .. } | Then::FailCommand | Then::TakeUpOwn | Then::Queues, _) => {}
         }
     }
 
@@ -163,6 +168,11 @@ impl World {
             MasterEvent::Transmit(transmit) => self.transmitted(index, *transmit),
             MasterEvent::Look { term } => self.look(index, term),
             MasterEvent::DispatchLook { term } => self.dispatch_looks(index, term),
+            MasterEvent::Coordinate { term } => self.coordinate(index, term),
+            MasterEvent::SlotLook { term } => self.slot_look(index, term),
+            MasterEvent::Noticed(notice) => self.noticed(index, notice),
+            MasterEvent::ChooseSelf { term, owned, id } => self.self_chosen(index, term, owned, id),
+            MasterEvent::InsideEnds { term, id, killed } => self.inside_ends(index, term, id, killed),
             MasterEvent::Report { report, round } => self.receive(index, report, round),
             MasterEvent::Timer {
                 term,

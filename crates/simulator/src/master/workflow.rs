@@ -6,6 +6,7 @@ use crate::limits::{COMMIT_BATCH_LEN_MAX, COMMIT_RETRY_FIRST_MS, COMMIT_RETRY_MA
 use crate::store::{Body, Output, Read, Rows};
 use crate::worker::Call;
 use crate::world::World;
+use orca_engine::codes::ExecutionType;
 use orca_engine::fence::Fence;
 use orca_engine::time::Millis;
 use orca_engine::workflow::{Effect, Event, Step, Timer, WorkflowMachine, Write};
@@ -265,6 +266,11 @@ impl World {
         });
         if let Some(term) = &mut self.masters[index].term {
             term.runs.remove(&owned.0);
+            let number = term.number;
+            let ended = term.inside.extract_if(.., |_, inside| inside.owned == owned);
+            for (id, _) in ended {
+                self.ledger.abandoned_inside(index, number, id);
+            }
         }
     }
 
@@ -283,18 +289,25 @@ impl World {
         match effect {
             Effect::QueueDispatch { node, not_before } => self.queue_dispatch(index, owned, node, not_before),
             Effect::RequeueDispatch { node, failures } => self.requeue_dispatch(index, owned, node, failures),
-            // No task of the simulator belongs to a task group or has a child.
-            Effect::AwaitSlot { .. } | Effect::FollowChild { .. } | Effect::AskChild { .. } => {}
+            Effect::AwaitSlot { task_instance_id } => self.await_slot(index, owned, task_instance_id),
+            // No task of the simulator has a child.
+            Effect::FollowChild { .. } | Effect::AskChild { .. } => {}
             Effect::CancelDispatch { task_instance_id, .. } => self.cancel_dispatch(index, task_instance_id),
             Effect::SendDispatch {
                 node,
                 task_instance_id,
                 host,
-            } => self.dispatch_call(index, owned, node, task_instance_id, host),
+            } => match self.logic_type(index, owned, task_instance_id) {
+                Some(_) => self.start_inside(index, owned, node, host),
+                None => self.dispatch_call(index, owned, node, task_instance_id, host),
+            },
             Effect::SendKill {
                 task_instance_id,
                 host,
-            } => self.call(index, owned, host, Call::Kill(task_instance_id)),
+            } => match self.logic_type(index, owned, task_instance_id) {
+                Some(_) => self.kill_inside(index, owned, task_instance_id, host),
+                None => self.call(index, owned, host, Call::Kill(task_instance_id)),
+            },
             Effect::SendPause { host, .. } => self.call(index, owned, host, Call::Pause),
             Effect::SendAck {
                 task_instance_id,
@@ -317,7 +330,10 @@ impl World {
             Effect::SendProbe {
                 task_instance_id,
                 host,
-            } => self.call(index, owned, host, Call::Probe(task_instance_id)),
+            } => match self.logic_type(index, owned, task_instance_id) {
+                Some(_) => self.probe_inside(index, owned, task_instance_id, host),
+                None => self.call(index, owned, host, Call::Probe(task_instance_id)),
+            },
             Effect::ArmTimer { timer, at } => self.arm(index, owned, timer, at),
             Effect::Note {
                 task_instance_id,
@@ -331,13 +347,23 @@ impl World {
             Effect::Retire { state } => {
                 self.trace
                     .line(self.now_ms, || format!("workflow {} ends {state}", owned.0));
+                let serial = self.run_of(index, owned).and_then(|run| {
+                    let workflow = &run.machine.definition().workflow;
+                    (workflow.execution_type != ExecutionType::Parallel).then_some(workflow.code)
+                });
                 self.drop_run(index, owned);
+                if let Some(code) = serial {
+                    self.settle_queue(index, code);
+                }
             }
         }
     }
 
     fn arm(&mut self, index: usize, owned: Owned, timer: Timer, at: Millis) {
         let wait_ms = u64::try_from(at.since(self.master_now(index))).unwrap_or(0);
+        if self.scenario.features.time_outs {
+            self.ledger.timer_armed(owned.0, &timer, at, self.now_ms);
+        }
         let Some(term) = &mut self.masters[index].term else {
             return;
         };

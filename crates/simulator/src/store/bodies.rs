@@ -1,14 +1,17 @@
 //! The named transactions of `orca_schema`: which rows each locks, and what it writes.
 
 use super::changes::stored;
-use super::{Changes, Fault, Lock, Locks, Mode, OwnedRow, Tables};
+use super::queues;
+use super::{Changes, Fault, Lock, Locks, Mode, OwnedRow, Settled, Tables};
 use orca_engine::codes::{CommandType, Flag, TaskDependType, TaskState, WorkflowState};
 use orca_engine::command::ClaimPlan;
 use orca_engine::command_param::{CommandParam, Kind};
+use orca_engine::coordinator::Grant;
 use orca_engine::fence::{Fence, Incarnation};
 use orca_engine::model::{Command, WorkflowInstance};
 use orca_engine::time::Millis;
 use orca_schema::{ClaimOutcome, CommitError, Committed, DeadMaster, MasterState, Moved, StepCommit};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 #[derive(Clone, Debug)]
@@ -19,6 +22,10 @@ pub enum Body {
     Steps(Vec<StepCommit>),
     Move(DeadMaster, Vec<i32>),
     FailCommand(i32, String),
+    GiveSlots(i32, BTreeSet<String>),
+    SettleQueue(i64),
+    /// Places in task groups and serial queues that belong to nobody.
+    SweepQueues,
 }
 
 #[derive(Clone, Debug)]
@@ -28,6 +35,8 @@ pub enum Output {
     Claimed(Vec<ClaimOutcome>),
     Steps(Vec<Result<Committed, CommitError>>),
     Moved(Vec<Moved>),
+    Granted(Vec<Grant>),
+    Settled(Settled),
 }
 
 impl Body {
@@ -51,13 +60,20 @@ impl Body {
             }
             Self::Steps(steps) => steps
                 .iter()
-                .map(|step| (Lock::Instance(step.fence.workflow_instance_id), Mode::Exclusive))
+                .flat_map(|step| {
+                    let mut locks = queues::locks_of_releases(tables, &step.writes);
+                    locks.push((Lock::Instance(step.fence.workflow_instance_id), Mode::Exclusive));
+                    locks
+                })
                 .collect(),
             Self::Move(_, ids) => ids
                 .iter()
                 .map(|id| (Lock::Instance(*id), Mode::Exclusive))
                 .collect(),
             Self::FailCommand(id, _) => vec![(Lock::Command(*id), Mode::Exclusive)],
+            Self::GiveSlots(group, _) => queues::locks_of_group(tables, *group),
+            Self::SettleQueue(code) => queues::locks_of_queue(tables, *code),
+            Self::SweepQueues => queues::lock_places(queues::stray_places(tables).iter()),
         }
     }
 
@@ -89,6 +105,19 @@ impl Body {
                 Output::Steps(steps.iter().map(|one| step(&mut changes, tables, one)).collect())
             }
             Self::Move(dead, ids) => Output::Moved(move_instances(&mut changes, tables, dead, ids, now)),
+            Self::GiveSlots(group, owners) => {
+                Output::Granted(queues::give_slots(&mut changes, tables, *group, owners))
+            }
+            Self::SettleQueue(code) => {
+                Output::Settled(queues::settle_queue(&mut changes, tables, *code, now))
+            }
+            Self::SweepQueues => {
+                let places = queues::stray_places(tables);
+                changes.places.extend(places.into_iter().map(|id| (id, None)));
+                let turns = queues::stray_turns(tables);
+                changes.turns.extend(turns.into_iter().map(|id| (id, None)));
+                Output::Done
+            }
             Self::FailCommand(id, reason) => {
                 if tables.commands.contains_key(id) {
                     changes.commands.insert(*id, None);

@@ -1,7 +1,7 @@
 //! What one transaction has written and not committed.
 
-use super::{OwnedRow, Tables};
-use orca_engine::model::{Command, TaskInstance, WorkflowInstance};
+use super::{OwnedRow, Place, Tables, Turn};
+use orca_engine::model::{Alert, Command, TaskInstance, WorkflowInstance};
 use orca_engine::time::Millis;
 use orca_engine::workflow::{TaskChange, Write};
 use orca_schema::MasterState;
@@ -17,6 +17,9 @@ pub struct Changes {
     pub tasks: BTreeMap<i32, TaskInstance>,
     pub masters: BTreeMap<String, (i64, MasterState)>,
     pub error_commands: Vec<String>,
+    pub places: BTreeMap<i32, Option<Place>>,
+    pub turns: BTreeMap<i32, Option<Turn>>,
+    pub alerts: Vec<Alert>,
 }
 
 impl Changes {
@@ -36,10 +39,12 @@ impl Changes {
     /// The writes of one step; the ids of the inserted rows.
     pub(super) fn write_step(&mut self, tables: &mut Tables, instance_id: i32, writes: &[Write]) -> Vec<i32> {
         let mut ids = Vec::new();
+        let mut inserted = BTreeMap::new();
         for write in writes {
             match write {
-                Write::InsertTask { row, .. } => {
+                Write::InsertTask { node, row } => {
                     let id = tables.new_task_id();
+                    inserted.insert(*node, id);
                     ids.push(id);
                     self.tasks.insert(id, stored(row, id));
                 }
@@ -60,19 +65,84 @@ impl Changes {
                     state,
                     end_time,
                     var_pool,
-                    ..
+                    serial,
                 } => {
+                    if *serial {
+                        self.end_turn(tables, instance_id);
+                    }
                     if let Some(row) = self.instance(tables, instance_id) {
                         row.state = *state;
                         row.end_time = Some(end_time.whole_second());
                         row.var_pool.clone_from(var_pool);
                     }
                 }
-                // No workflow of the simulator has an alert group or a task group.
-                _ => {}
+                Write::InsertAlert(alert) => self.alerts.push(alert.clone()),
+                Write::QueueForSlot {
+                    node,
+                    task_instance_id,
+                    group_id,
+                    priority,
+                    ..
+                } => {
+                    if let Some(id) = task_instance_id.or_else(|| inserted.get(node).copied()) {
+                        self.ask_for_slot(tables, instance_id, id, (*group_id, *priority));
+                    }
+                }
+                Write::ReleaseSlot { task_instance_id } => self.release_slot(tables, *task_instance_id),
+                // No workflow of the simulator has children, dependencies or a backfill.
+                Write::StartChild { .. }
+                | Write::RecoverChild { .. }
+                | Write::LinkChild { .. }
+                | Write::SetTaskContext { .. }
+                | Write::ContinueBackfill(_) => {}
             }
         }
         ids
+    }
+}
+
+impl Changes {
+    /// Nothing is written for an attempt that has a place already.
+    fn ask_for_slot(
+        &mut self,
+        tables: &mut Tables,
+        instance: i32,
+        task: i32,
+        (group_id, priority): (i32, i32),
+    ) {
+        let is_there = |place: &Place| place.task_instance_id == task;
+        let known = tables
+            .places
+            .iter()
+            .any(|(id, place)| is_there(place) && !matches!(self.places.get(id), Some(None)))
+            || self.places.values().flatten().any(is_there);
+        if known || !tables.groups.contains_key(&group_id) {
+            return;
+        }
+        let place = Place {
+            task_instance_id: task,
+            workflow_instance_id: instance,
+            group_id,
+            priority,
+            has_slot: false,
+        };
+        self.places.insert(tables.new_place_id(), Some(place));
+    }
+
+    fn release_slot(&mut self, tables: &Tables, task: i32) {
+        let of_task = |place: &Place| place.task_instance_id == task;
+        self.places
+            .retain(|_, place| !place.as_ref().is_some_and(of_task));
+        let gone = tables.places.iter().filter(|(_, place)| of_task(place));
+        self.places.extend(gone.map(|(id, _)| (*id, None)));
+    }
+
+    fn end_turn(&mut self, tables: &Tables, instance: i32) {
+        let gone = tables
+            .turns
+            .iter()
+            .filter(|(_, turn)| turn.workflow_instance_id == instance);
+        self.turns.extend(gone.map(|(id, _)| (*id, None)));
     }
 }
 

@@ -5,11 +5,13 @@
 
 mod bodies;
 mod changes;
+mod queues;
 mod reads;
 mod tables;
 
 pub use bodies::{Body, Output};
 pub use changes::Changes;
+pub use queues::{Place, Settled, Turn};
 pub use reads::{Batch, Read, Rows};
 pub use tables::{OwnedRow, Tables};
 
@@ -25,6 +27,10 @@ pub enum Lock {
     Master(String),
     Command(i32),
     Instance(i32),
+    Group(i32),
+    Place(i32),
+    /// The serial queue of a definition.
+    Queue(i64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

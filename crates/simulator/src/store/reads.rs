@@ -1,7 +1,8 @@
 //! Reads of committed rows, one per query of `orca_schema` that a decision rests on.
 
-use super::Tables;
+use super::{Tables, queues};
 use orca_engine::command;
+use orca_engine::coordinator::SlotRow;
 use orca_engine::fence::Fence;
 use orca_engine::model::{Command, TaskInstance, WorkflowInstance};
 use orca_schema::{AttemptView, DeadMaster, StepState};
@@ -23,6 +24,8 @@ pub enum Read {
     Owner(i32),
     Hosts,
     LatestEpoch(String),
+    Places(Vec<i32>),
+    SerialQueues,
     OfDead {
         dead: DeadMaster,
         len: usize,
@@ -46,6 +49,8 @@ pub enum Rows {
     Hosts(Vec<String>),
     LatestEpoch(i64),
     Ids(Vec<i32>),
+    Places(BTreeMap<i32, SlotRow>),
+    SerialQueues(Vec<(i64, i64, i64)>),
 }
 
 impl Read {
@@ -60,6 +65,8 @@ impl Read {
             Self::LatestEpoch(address) => {
                 Rows::LatestEpoch(tables.masters.get(&address).map_or(0, |(epoch, _)| *epoch))
             }
+            Self::Places(ids) => Rows::Places(queues::slot_places(tables, &ids)),
+            Self::SerialQueues => Rows::SerialQueues(queues::serial_queues(tables)),
             Self::OfDead { dead, len } => Rows::Ids(of_dead(tables, &dead, len)),
         }
     }

@@ -1,8 +1,9 @@
 //! The committed rows.
 
-use super::Changes;
-use orca_engine::codes::{CommandType, Flag, TaskDependType, WorkflowState};
-use orca_engine::model::{Command, TaskInstance, WorkflowInstance};
+use super::{Changes, Place, Turn};
+use orca_engine::codes::{CommandType, ExecutionType, Flag, TaskDependType, WorkflowState};
+use orca_engine::coordinator::SerialState;
+use orca_engine::model::{Alert, Command, TaskInstance, WorkflowInstance};
 use orca_schema::{DeadMaster, MasterState};
 use std::collections::BTreeMap;
 
@@ -26,8 +27,17 @@ pub struct Tables {
     pub masters: BTreeMap<String, (i64, MasterState)>,
     /// Commands that can never run, with the reason.
     pub error_commands: Vec<String>,
+    /// Sizes of the task groups, and the places in their queues.
+    pub groups: BTreeMap<i32, i32>,
+    pub places: BTreeMap<i32, Place>,
+    /// How the runs of a definition take turns, and the places in the queues.
+    pub strategies: BTreeMap<i64, ExecutionType>,
+    pub turns: BTreeMap<i32, Turn>,
+    pub alerts: Vec<Alert>,
     next_command: i32,
     next_task: i32,
+    next_place: i32,
+    next_turn: i32,
 }
 
 impl Tables {
@@ -35,6 +45,11 @@ impl Tables {
     pub(super) fn new_task_id(&mut self) -> i32 {
         self.next_task += 1;
         self.next_task
+    }
+
+    pub(super) fn new_place_id(&mut self) -> i32 {
+        self.next_place += 1;
+        self.next_place
     }
 
     pub(super) fn new_command_id(&mut self) -> i32 {
@@ -56,7 +71,18 @@ impl Tables {
             executor_id: Some(1),
             workflow_instance_priority: Some(instance.priority.code()),
         };
-        self.commands.insert(id, command);
+        if instance.state == WorkflowState::SerialWait {
+            self.next_turn += 1;
+            let turn = Turn {
+                workflow_instance_id: instance.id,
+                code: instance.workflow_definition_code,
+                state: SerialState::Waiting,
+                command,
+            };
+            self.turns.insert(self.next_turn, turn);
+        } else {
+            self.commands.insert(id, command);
+        }
         self.instances.insert(instance.id, instance);
     }
 
@@ -80,6 +106,9 @@ impl Tables {
                 .map(|(address, row)| (address.clone(), *row)),
         );
         self.error_commands.extend(changes.error_commands.iter().cloned());
+        self.alerts.extend(changes.alerts.iter().cloned());
+        put(&mut self.places, &changes.places);
+        put(&mut self.turns, &changes.turns);
     }
 
     /// The rule of `OF_THE_DEAD` in `orca_schema`.
@@ -105,5 +134,14 @@ impl Tables {
         self.tasks
             .values()
             .filter(move |row| row.workflow_instance_id == workflow_instance_id && row.flag == Flag::Yes)
+    }
+}
+
+fn put<T: Clone>(rows: &mut BTreeMap<i32, T>, changes: &BTreeMap<i32, Option<T>>) {
+    for (id, row) in changes {
+        match row {
+            Some(row) => rows.insert(*id, row.clone()),
+            None => rows.remove(id),
+        };
     }
 }

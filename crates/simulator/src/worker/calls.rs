@@ -105,7 +105,7 @@ impl World {
             java,
             is_registered,
         );
-        let script = self.script_of(&order);
+        let script = self.script_of(order.workflow_instance_id, order.task_code);
         let retry = self.store.tables.tasks.get(&id).map_or(0, |row| row.retry_times);
         let job = Job {
             workflow_instance_id: order.workflow_instance_id,
@@ -120,17 +120,18 @@ impl World {
         Ok(())
     }
 
-    fn script_of(&self, order: &Order) -> Script {
+    pub(crate) fn script_of(&self, workflow_instance_id: i32, task_code: i64) -> Script {
         let flow = self
             .scenario
             .flows
             .iter()
-            .find(|flow| flow.instance.id == order.workflow_instance_id);
-        flow.and_then(|flow| flow.scripts.get(&order.task_code))
+            .find(|flow| flow.instance.id == workflow_instance_id);
+        flow.and_then(|flow| flow.scripts.get(&task_code))
             .copied()
             .unwrap_or(Script {
                 duration_ms: 1,
                 fails: 0,
+                is_endless: false,
             })
     }
 
