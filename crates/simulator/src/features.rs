@@ -1,9 +1,10 @@
 //! What a run has beyond plain workflows on workers. Drawn from a stream of its own, so that the plain part of a seed stays what it was.
 
 use crate::chance::Chance;
-use crate::scenario::{Flow, Scenario};
+use crate::scenario::{Flow, Scenario, Script};
 use orca_engine::codes::{ExecutionType, TaskTimeoutStrategy, TimeoutFlag, WorkflowState};
 use orca_engine::logic::LogicType;
+use orca_engine::model::DefinitionSnapshot;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,6 +24,15 @@ pub struct Features {
     pub time_outs: bool,
     /// Some tasks run inside the master.
     pub inside: bool,
+    /// Definitions that run as children alone.
+    pub children: BTreeMap<i64, Child>,
+}
+
+/// What a SUB_WORKFLOW task starts.
+#[derive(Clone, Debug)]
+pub struct Child {
+    pub definition: Arc<DefinitionSnapshot>,
+    pub scripts: BTreeMap<i64, Script>,
 }
 
 impl Features {
@@ -49,6 +59,9 @@ pub fn add(scenario: &mut Scenario, seed: u64) {
     }
     if chance.one_in(3) {
         time_outs(scenario, chance);
+    }
+    if chance.one_in(3) {
+        children(scenario, chance);
     }
 }
 
@@ -127,6 +140,50 @@ fn inside(scenario: &mut Scenario, chance: &mut Chance) {
         }
         flow.definition = Arc::new(definition);
     });
+}
+
+/// Some tasks start another workflow, which is like those of the run and has a definition of its own.
+fn children(scenario: &mut Scenario, chance: &mut Chance) {
+    let mut found = BTreeMap::new();
+    each_definition(&mut scenario.flows, |flow| {
+        let mut definition = (*flow.definition).clone();
+        for task in &mut definition.tasks {
+            if !chance.one_in(3) {
+                continue;
+            }
+            // Codes of workflows are thousands, those of their tasks follow them.
+            let code = task.code * 1_000;
+            let mut child = crate::scenario::flow(chance, 0, 10_000);
+            let base = child.definition.workflow.code;
+            let mut snapshot = (*child.definition).clone();
+            let moved = |one: i64| if one == 0 { 0 } else { one - base + code };
+            snapshot.workflow.code = code;
+            snapshot.workflow.name = format!("child-{code}");
+            for task in &mut snapshot.tasks {
+                task.code = moved(task.code);
+                task.name = format!("task-{}", task.code);
+            }
+            for (from, to) in &mut snapshot.relations {
+                (*from, *to) = (moved(*from), moved(*to));
+            }
+            let scripts = std::mem::take(&mut child.scripts);
+            let scripts = scripts.into_iter().map(|(one, script)| (moved(one), script));
+            found.insert(
+                code,
+                Child {
+                    definition: Arc::new(snapshot),
+                    scripts: scripts.collect(),
+                },
+            );
+            LogicType::SubWorkflow.name().clone_into(&mut task.task_type);
+            task.task_params = Some(format!(r#"{{"workflowDefinitionCode":{code}}}"#));
+            (task.fail_retry_times, task.timeout) = (0, 0);
+            task.timeout_notify_strategy = None;
+            flow.scripts.remove(&task.code);
+        }
+        flow.definition = Arc::new(definition);
+    });
+    scenario.features.children = found;
 }
 
 /// Tasks that nothing else ends, and a time-out of the workflow that only warns.

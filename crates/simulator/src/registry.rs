@@ -136,6 +136,12 @@ impl Registry {
         }
     }
 
+    /// Whether this session has not ended.
+    #[must_use]
+    pub fn has_session(&self, session: u64) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
     pub fn watchers(&self) -> impl Iterator<Item = Member> {
         self.sessions.values().map(|session| session.member)
     }

@@ -76,7 +76,7 @@ impl Scenario {
     }
 }
 
-fn flow(chance: &mut Chance, number: u64, trouble_until_ms: u64) -> Flow {
+pub(crate) fn flow(chance: &mut Chance, number: u64, trouble_until_ms: u64) -> Flow {
     let id = i32::try_from(number + 1).unwrap_or(1);
     let code = i64::from(id) * 1_000;
     let len = i64::try_from(chance.between(1, 6)).unwrap_or(1);

@@ -139,6 +139,12 @@ impl World {
                 let row = self.store.tables.instances.get(&flow.instance.id);
                 row.is_some_and(|row| row.state.is_final())
             })
+            && self
+                .store
+                .tables
+                .instances
+                .values()
+                .all(|row| row.state.is_final())
     }
 
     fn finish(mut self) -> Outcome {
@@ -269,6 +275,7 @@ impl World {
                 .committed(client, &changes, &output, &self.masters, self.now_ms);
         }
         if has_committed {
+            self.ledger.look_at_children(&self.store.tables, self.now_ms);
             self.ledger
                 .look_at_queues(&self.scenario, &self.store.tables, self.now_ms);
         }

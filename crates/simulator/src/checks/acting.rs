@@ -48,10 +48,13 @@ impl Ledger {
         }
     }
 
+    /// `registered`: of each master, whether its session has not ended.
+    #[allow(clippy::too_many_arguments)] // Each is a fact of the acceptance.
     pub fn accepted_inside(
         &mut self,
         tables: &Tables,
         masters: &[Master],
+        registered: &[bool],
         now_ms: u64,
         (master, term): (usize, u32),
         task: (i32, i64),
@@ -65,6 +68,7 @@ impl Ledger {
             if one.end == End::None && !runs {
                 one.end = End::Died;
             }
+            one.unregistered |= !registered[one.worker - INSIDE];
         }
         if self.executions.iter().any(|one| one.task_instance_id == id) {
             let text = format!("task instance {id} is started again inside master {master}");

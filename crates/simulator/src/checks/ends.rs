@@ -1,9 +1,11 @@
 //! Promise (iv): how each workflow has to end, from its graph and what its tasks were told to do, computed without the engine.
 
 use super::{Ledger, Promise};
-use crate::scenario::{Flow, Scenario};
+use crate::scenario::{Flow, Scenario, Script};
 use crate::store::Tables;
 use orca_engine::codes::{AlertType, ExecutionType, FailureStrategy, TaskState, WorkflowState};
+use orca_engine::logic::sub_workflow::definition_code;
+use orca_engine::model::DefinitionSnapshot;
 use orca_engine::time::Millis;
 use std::collections::BTreeMap;
 
@@ -21,7 +23,7 @@ enum Expected {
 /// Looks at every workflow at the end of a run.
 pub fn ends(scenario: &Scenario, tables: &Tables, now_ms: u64, ledger: &mut Ledger) {
     for flow in &scenario.flows {
-        if let Err(text) = check(flow, tables) {
+        if let Err(text) = check(scenario, flow, tables) {
             ledger.violation(
                 Promise::NothingLost,
                 now_ms,
@@ -42,13 +44,13 @@ pub fn ends(scenario: &Scenario, tables: &Tables, now_ms: u64, ledger: &mut Ledg
     }
 }
 
-fn check(flow: &Flow, tables: &Tables) -> Result<(), String> {
+fn check(scenario: &Scenario, flow: &Flow, tables: &Tables) -> Result<(), String> {
     let id = flow.instance.id;
     let row = tables.instances.get(&id).ok_or("it has no row")?;
     if !row.state.is_final() {
         return Err(format!("it is still {}, owned by {:?}", row.state, row.host));
     }
-    let expected = expected(flow);
+    let expected = expected(scenario, &flow.definition, &flow.scripts);
     let any = |wanted: Expected| expected.values().any(|one| *one == wanted);
     let (fails, times_out) = (any(Expected::Fails), any(Expected::TimesOut));
     // One that has to give way may never have begun.
@@ -102,31 +104,41 @@ fn check_task(code: i64, expected: Expected, states: &[TaskState], is_exact: boo
     }
 }
 
-fn expected(flow: &Flow) -> BTreeMap<i64, Expected> {
+fn expected(
+    scenario: &Scenario,
+    definition: &DefinitionSnapshot,
+    scripts: &BTreeMap<i64, Script>,
+) -> BTreeMap<i64, Expected> {
     let mut found: BTreeMap<i64, Expected> = BTreeMap::new();
     // Codes rise along the edges.
-    for task in &flow.definition.tasks {
-        let before = flow
-            .definition
+    for task in &definition.tasks {
+        let before = definition
             .relations
             .iter()
             .filter(|(from, to)| *to == task.code && *from != 0);
         let reached = before
             .clone()
             .all(|(from, _)| found.get(from) == Some(&Expected::Succeeds));
-        let fails = flow
-            .scripts
-            .get(&task.code)
-            .is_some_and(|script| script.fails > task.fail_retry_times);
-        let endless = flow
-            .scripts
-            .get(&task.code)
-            .is_some_and(|script| script.is_endless);
-        let one = match (reached, fails) {
-            (true, _) if endless => Expected::TimesOut,
+        let child = definition_code(task.task_params.as_deref())
+            .ok()
+            .and_then(|code| scenario.features.children.get(&code));
+        let script = scripts.get(&task.code);
+        let one = match (reached, child) {
             (false, _) => Expected::NotReached,
-            (true, true) => Expected::Fails,
-            (true, false) => Expected::Succeeds,
+            (true, Some(child)) => {
+                let ends = expected(scenario, &child.definition, &child.scripts);
+                let fails = ends.values().any(|one| *one == Expected::Fails);
+                if fails {
+                    Expected::Fails
+                } else {
+                    Expected::Succeeds
+                }
+            }
+            (true, None) if script.is_some_and(|script| script.is_endless) => Expected::TimesOut,
+            (true, None) if script.is_some_and(|script| script.fails > task.fail_retry_times) => {
+                Expected::Fails
+            }
+            (true, None) => Expected::Succeeds,
         };
         found.insert(task.code, one);
     }

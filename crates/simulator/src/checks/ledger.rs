@@ -46,6 +46,8 @@ pub struct Ledger {
     pub(super) leases: BTreeMap<usize, u64>,
     /// When each time-out was due at first.
     pub(super) due: BTreeMap<(i32, Timer), Millis>,
+    /// Children that were looked at.
+    pub(super) children: usize,
     violations: Vec<Violation>,
     pub moved: u64,
     pub restarted: u64,

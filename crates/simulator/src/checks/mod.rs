@@ -2,6 +2,7 @@
 
 mod acting;
 mod attempts;
+mod children;
 mod ends;
 mod ledger;
 mod queues;
@@ -28,6 +29,8 @@ pub enum Promise {
     Slots,
     /// Two runs of a serial definition at once, or a run that never leaves the queue.
     OneAtATime,
+    /// A child started twice.
+    OneChild,
     /// A time-out that began anew, or was forgotten.
     TimeOuts,
 }
@@ -44,6 +47,7 @@ impl Promise {
             Self::Leased => "sent without a lease",
             Self::Slots => "a slot of a task group leaked, lost or given twice",
             Self::OneAtATime => "a serial queue that lets two run, or one wait for ever",
+            Self::OneChild => "a sub-workflow started twice",
             Self::TimeOuts => "a time-out that began anew or was forgotten",
         }
     }

@@ -108,7 +108,7 @@ impl World {
         self.notify(index, &grant.host, notice);
     }
 
-    fn notify(&mut self, index: usize, host: &str, notice: Notice) {
+    pub(super) fn notify(&mut self, index: usize, host: &str, notice: Notice) {
         let Some(other) = self.masters.iter().position(|master| *master.address == *host) else {
             return;
         };

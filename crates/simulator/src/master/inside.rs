@@ -1,6 +1,7 @@
 //! Tasks that run inside the master (`orca_actors::logic` and `orca_actors::workflow::inside`): the worker that is chosen is this master, and the calls do
 //! not leave the process. They end with the term.
 
+use super::sub_workflow::Seat;
 use super::{MasterEvent, Owned};
 use crate::world::World;
 use orca_engine::logic::LogicType;
@@ -12,6 +13,7 @@ use orca_engine::workflow::{Event, ExecutorEvent, ExecutorEventKind, NodeId};
 pub struct Inside {
     pub owned: Owned,
     succeeds: bool,
+    pub(super) seat: Seat,
 }
 
 const KILL_MS: u64 = 20;
@@ -50,6 +52,7 @@ impl World {
             return;
         };
         let (id, code, retry) = (task.id, task.task_code, task.retry_times);
+        let logic_type = run.machine.logic_type(node).unwrap_or(LogicType::Fake);
         let holds = self.masters[index]
             .term
             .as_ref()
@@ -69,13 +72,25 @@ impl World {
         };
         let number = term.number;
         let succeeds = retry >= script.fails;
-        term.inside.insert(id, Inside { owned, succeeds });
+        let seat = Seat::default();
+        let inside = Inside {
+            owned,
+            succeeds,
+            seat,
+        };
+        term.inside.insert(id, inside);
         self.trace.line(self.now_ms, || {
             format!("master {index}: task {id} of workflow {} runs inside", owned.0)
         });
+        let has_session = |master: &super::Master| {
+            let term = master.term.as_ref();
+            term.is_some_and(|term| self.registry.has_session(term.session))
+        };
+        let registered: Vec<bool> = self.masters.iter().map(has_session).collect();
         self.ledger.accepted_inside(
             &self.store.tables,
             &self.masters,
+            &registered,
             self.now_ms,
             (index, number),
             (owned.0, code),
@@ -93,6 +108,9 @@ impl World {
             report(id, running),
         ];
         self.deliver(index, owned, events);
+        if logic_type == LogicType::SubWorkflow {
+            return self.find_child(index, owned, id);
+        }
         let event = MasterEvent::InsideEnds {
             term: number,
             id,
@@ -128,12 +146,9 @@ impl World {
 
     pub(super) fn kill_inside(&mut self, index: usize, owned: Owned, id: i32, host: String) {
         let here = self.has_inside(index, id);
-        if let Some(term) = self.masters[index]
-            .term
-            .as_ref()
-            .map(|term| term.number)
-            .filter(|_| here)
-        {
+        let goes_on = self.kill_child(index, id);
+        let number = self.masters[index].term.as_ref().map(|term| term.number);
+        if let Some(term) = number.filter(|_| here && !goes_on) {
             let event = MasterEvent::InsideEnds {
                 term,
                 id,
@@ -161,7 +176,7 @@ impl World {
 }
 
 /// Without a host, so that nobody acknowledges it.
-fn report(task_instance_id: i32, kind: ExecutorEventKind) -> Event {
+pub(super) fn report(task_instance_id: i32, kind: ExecutorEventKind) -> Event {
     Event::Executor(ExecutorEvent {
         task_instance_id,
         host: String::new(),

@@ -99,8 +99,16 @@ impl World {
             .scenario
             .flows
             .iter()
-            .find(|flow| flow.definition.workflow.code == code)
-            .map(|flow| flow.definition.clone())
+            .map(|flow| &flow.definition)
+            .chain(
+                self.scenario
+                    .features
+                    .children
+                    .values()
+                    .map(|child| &child.definition),
+            )
+            .find(|definition| definition.workflow.code == code)
+            .cloned()
             .ok_or("cannot find the workflow definition")?;
         let (host, now) = (self.masters[index].address.clone(), self.master_now(index));
         let plan = command::plan(
@@ -212,10 +220,12 @@ impl World {
             }
             (ThenRead::Own, Some(Rows::Ids(ids))) => self.own_read(index, &ids),
             (ThenRead::Places(ids), rows) => self.places_read(index, ids, rows),
+            (ThenRead::FindChild { owned, id }, rows) => self.child_found(index, owned, id, rows),
+            (ThenRead::Children, Some(Rows::Children(children))) => self.children_read(index, &children),
             (ThenRead::SerialQueues, Some(Rows::SerialQueues(queues))) => {
                 self.serial_queues_read(index, &queues);
             }
-            (ThenRead::Hosts { .. } | ThenRead::Own | ThenRead::SerialQueues, _) => {}
+            (ThenRead::Hosts { .. } | ThenRead::Own | ThenRead::SerialQueues | ThenRead::Children, _) => {}
             (ThenRead::LatestEpoch { address, number }, rows) => {
                 self.epoch_read(index, &address, number, rows);
             }
@@ -276,6 +286,8 @@ impl World {
             | ThenRead::Own
             | ThenRead::Places(_)
             | ThenRead::SerialQueues
+            | ThenRead::FindChild { .. }
+            | ThenRead::Children
             | ThenRead::LatestEpoch { .. }
             | ThenRead::OfDead { .. } => {}
         }

@@ -173,6 +173,7 @@ impl World {
             timer_serial: 0,
             slots_awaited: BTreeMap::new(),
             inside: BTreeMap::new(),
+            wishes: BTreeMap::new(),
         });
         self.trace.line(self.now_ms, || {
             format!("{address} begins term {number} as incarnation {epoch}")
@@ -183,6 +184,9 @@ impl World {
             MasterEvent::Look { term: number },
         ] {
             self.to_master(index, 0, event);
+        }
+        if !self.scenario.features.children.is_empty() {
+            self.to_master(index, 0, MasterEvent::ChildLook { term: number });
         }
         if self.scenario.features.has_queues() {
             self.to_master(index, 0, MasterEvent::Coordinate { term: number });

@@ -12,6 +12,7 @@ mod inside;
 mod intake;
 mod life;
 mod reports;
+mod sub_workflow;
 mod transactions;
 mod workflow;
 
@@ -26,6 +27,7 @@ use orca_engine::balancing::Balancer;
 use orca_engine::dispatch_queue::{DispatchQueue, Entry};
 use orca_engine::failover::Sweep;
 use orca_engine::fence::Incarnation;
+use orca_engine::logic::sub_workflow::Wish;
 use orca_engine::slots::Slot;
 use orca_engine::time::Millis;
 use orca_engine::worker_groups::WorkerTable;
@@ -87,6 +89,14 @@ pub enum MasterEvent {
         term: u32,
         owned: Owned,
         id: i32,
+    },
+    FindChild {
+        term: u32,
+        owned: Owned,
+        id: i32,
+    },
+    ChildLook {
+        term: u32,
     },
     InsideEnds {
         term: u32,
@@ -196,6 +206,11 @@ pub enum ThenRead {
     Own,
     Places(Vec<i32>),
     SerialQueues,
+    FindChild {
+        owned: Owned,
+        id: i32,
+    },
+    Children,
     LatestEpoch {
         address: String,
         number: u64,
@@ -239,6 +254,8 @@ pub struct Term {
     pub timer_serial: u64,
     pub slots_awaited: BTreeMap<i32, Owned>,
     pub inside: BTreeMap<i32, inside::Inside>,
+    /// What is wanted of children, until their rows show it.
+    pub wishes: BTreeMap<i32, Wish>,
 }
 
 pub struct Master {

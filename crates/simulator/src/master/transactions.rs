@@ -172,6 +172,12 @@ impl World {
             MasterEvent::SlotLook { term } => self.slot_look(index, term),
             MasterEvent::Noticed(notice) => self.noticed(index, notice),
             MasterEvent::ChooseSelf { term, owned, id } => self.self_chosen(index, term, owned, id),
+            MasterEvent::FindChild { term, owned, id } => {
+                if self.term(index, term).is_some() {
+                    self.find_child(index, owned, id);
+                }
+            }
+            MasterEvent::ChildLook { term } => self.look_at_children(index, term),
             MasterEvent::InsideEnds { term, id, killed } => self.inside_ends(index, term, id, killed),
             MasterEvent::Report { report, round } => self.receive(index, report, round),
             MasterEvent::Timer {

@@ -290,8 +290,11 @@ impl World {
             Effect::QueueDispatch { node, not_before } => self.queue_dispatch(index, owned, node, not_before),
             Effect::RequeueDispatch { node, failures } => self.requeue_dispatch(index, owned, node, failures),
             Effect::AwaitSlot { task_instance_id } => self.await_slot(index, owned, task_instance_id),
-            // No task of the simulator has a child.
-            Effect::FollowChild { .. } | Effect::AskChild { .. } => {}
+            Effect::FollowChild {
+                task_instance_id,
+                child,
+            } => self.follow_child(index, task_instance_id, child),
+            Effect::AskChild { child, wish } => self.ask_child(index, child, wish),
             Effect::CancelDispatch { task_instance_id, .. } => self.cancel_dispatch(index, task_instance_id),
             Effect::SendDispatch {
                 node,

@@ -1,6 +1,6 @@
 //! What one transaction has written and not committed.
 
-use super::{OwnedRow, Place, Tables, Turn};
+use super::{OwnedRow, Place, Started, Tables, Turn, children};
 use orca_engine::model::{Alert, Command, TaskInstance, WorkflowInstance};
 use orca_engine::time::Millis;
 use orca_engine::workflow::{TaskChange, Write};
@@ -20,6 +20,8 @@ pub struct Changes {
     pub places: BTreeMap<i32, Option<Place>>,
     pub turns: BTreeMap<i32, Option<Turn>>,
     pub alerts: Vec<Alert>,
+    pub relations: BTreeMap<i32, i32>,
+    pub started: Vec<Started>,
 }
 
 impl Changes {
@@ -89,12 +91,18 @@ impl Changes {
                     }
                 }
                 Write::ReleaseSlot { task_instance_id } => self.release_slot(tables, *task_instance_id),
-                // No workflow of the simulator has children, dependencies or a backfill.
-                Write::StartChild { .. }
-                | Write::RecoverChild { .. }
-                | Write::LinkChild { .. }
-                | Write::SetTaskContext { .. }
-                | Write::ContinueBackfill(_) => {}
+                Write::StartChild {
+                    task_instance_id,
+                    child,
+                } => children::start(self, tables, instance_id, *task_instance_id, child),
+                Write::LinkChild {
+                    task_instance_id,
+                    child,
+                } => {
+                    self.relations.insert(*task_instance_id, *child);
+                }
+                // No workflow of the simulator is recovered by an operator, depends on another or has a backfill.
+                Write::RecoverChild { .. } | Write::SetTaskContext { .. } | Write::ContinueBackfill(_) => {}
             }
         }
         ids

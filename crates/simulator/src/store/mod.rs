@@ -5,12 +5,14 @@
 
 mod bodies;
 mod changes;
+mod children;
 mod queues;
 mod reads;
 mod tables;
 
 pub use bodies::{Body, Output};
 pub use changes::Changes;
+pub use children::{Children, Started};
 pub use queues::{Place, Settled, Turn};
 pub use reads::{Batch, Read, Rows};
 pub use tables::{OwnedRow, Tables};

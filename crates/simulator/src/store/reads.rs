@@ -1,6 +1,6 @@
 //! Reads of committed rows, one per query of `orca_schema` that a decision rests on.
 
-use super::{Tables, queues};
+use super::{Children, Tables, children, queues};
 use orca_engine::command;
 use orca_engine::coordinator::SlotRow;
 use orca_engine::fence::Fence;
@@ -26,6 +26,12 @@ pub enum Read {
     LatestEpoch(String),
     Places(Vec<i32>),
     SerialQueues,
+    /// The child that a link names.
+    FindChild(Option<String>),
+    Children {
+        tasks: Vec<i32>,
+        ids: Vec<i32>,
+    },
     OfDead {
         dead: DeadMaster,
         len: usize,
@@ -51,6 +57,8 @@ pub enum Rows {
     Ids(Vec<i32>),
     Places(BTreeMap<i32, SlotRow>),
     SerialQueues(Vec<(i64, i64, i64)>),
+    Found(Option<i32>),
+    Children(Children),
 }
 
 impl Read {
@@ -67,6 +75,8 @@ impl Read {
             }
             Self::Places(ids) => Rows::Places(queues::slot_places(tables, &ids)),
             Self::SerialQueues => Rows::SerialQueues(queues::serial_queues(tables)),
+            Self::FindChild(link) => Rows::Found(children::found(tables, link.as_deref())),
+            Self::Children { tasks, ids } => Rows::Children(children::look(tables, &tasks, &ids)),
             Self::OfDead { dead, len } => Rows::Ids(of_dead(tables, &dead, len)),
         }
     }

@@ -1,6 +1,6 @@
 //! The committed rows.
 
-use super::{Changes, Place, Turn};
+use super::{Changes, Place, Started, Turn};
 use orca_engine::codes::{CommandType, ExecutionType, Flag, TaskDependType, WorkflowState};
 use orca_engine::coordinator::SerialState;
 use orca_engine::model::{Alert, Command, TaskInstance, WorkflowInstance};
@@ -34,10 +34,14 @@ pub struct Tables {
     pub strategies: BTreeMap<i64, ExecutionType>,
     pub turns: BTreeMap<i32, Turn>,
     pub alerts: Vec<Alert>,
+    /// The child of each attempt of a SUB_WORKFLOW task.
+    pub relations: BTreeMap<i32, i32>,
+    pub started: Vec<Started>,
     next_command: i32,
     next_task: i32,
     next_place: i32,
     next_turn: i32,
+    next_child: i32,
 }
 
 impl Tables {
@@ -45,6 +49,13 @@ impl Tables {
     pub(super) fn new_task_id(&mut self) -> i32 {
         self.next_task += 1;
         self.next_task
+    }
+
+    /// Apart from the instances of the run.
+    pub(super) fn new_instance_id(&mut self) -> i32 {
+        const FIRST: i32 = 1_000;
+        self.next_child += 1;
+        FIRST + self.next_child
     }
 
     pub(super) fn new_place_id(&mut self) -> i32 {
@@ -107,6 +118,8 @@ impl Tables {
         );
         self.error_commands.extend(changes.error_commands.iter().cloned());
         self.alerts.extend(changes.alerts.iter().cloned());
+        self.relations.extend(&changes.relations);
+        self.started.extend(&changes.started);
         put(&mut self.places, &changes.places);
         put(&mut self.turns, &changes.turns);
     }

@@ -126,7 +126,12 @@ impl World {
             .flows
             .iter()
             .find(|flow| flow.instance.id == workflow_instance_id);
+        let of_child = || {
+            let mut children = self.scenario.features.children.values();
+            children.find_map(|child| child.scripts.get(&task_code))
+        };
         flow.and_then(|flow| flow.scripts.get(&task_code))
+            .or_else(of_child)
             .copied()
             .unwrap_or(Script {
                 duration_ms: 1,
