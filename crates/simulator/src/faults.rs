@@ -84,7 +84,7 @@ impl World {
 
     /// The wall clock of one host jumps; nobody's monotonic time does.
     fn step_clock(&mut self, master: usize, worker: usize) {
-        if self.scenario.features.time_outs {
+        if self.scenario.features.needs_clocks() {
             return;
         }
         self.tally.fault("clock step");

@@ -20,8 +20,10 @@ pub struct Features {
     pub groups: BTreeMap<i32, i32>,
     /// A definition whose runs take turns.
     pub serial: Option<(i64, ExecutionType)>,
-    /// Time-outs are watched, so no clock steps.
+    /// Time-outs are watched.
     pub time_outs: bool,
+    /// Some tasks wait for other workflows of the same day.
+    pub dependents: bool,
     /// Some tasks run inside the master.
     pub inside: bool,
     /// Definitions that run as children alone.
@@ -36,6 +38,12 @@ pub struct Child {
 }
 
 impl Features {
+    /// Whether what is looked at goes by wall clocks.
+    #[must_use]
+    pub const fn needs_clocks(&self) -> bool {
+        self.time_outs || self.dependents
+    }
+
     /// Whether a coordinator has anything to do.
     #[must_use]
     pub fn has_queues(&self) -> bool {
@@ -62,6 +70,9 @@ pub fn add(scenario: &mut Scenario, seed: u64) {
     }
     if chance.one_in(3) {
         children(scenario, chance);
+    }
+    if chance.one_in(3) {
+        dependents(scenario, chance);
     }
 }
 
@@ -184,6 +195,38 @@ fn children(scenario: &mut Scenario, chance: &mut Chance) {
         flow.definition = Arc::new(definition);
     });
     scenario.features.children = found;
+}
+
+/// Tasks that wait for a workflow before their own, which nobody stops.
+fn dependents(scenario: &mut Scenario, chance: &mut Chance) {
+    scenario.features.dependents = true;
+    let mut before: Vec<i64> = Vec::new();
+    for flow in &mut scenario.flows {
+        let code = flow.definition.workflow.code;
+        if flow.serial.is_some() {
+            continue;
+        }
+        let mut definition = (*flow.definition).clone();
+        for task in &mut definition.tasks {
+            let is_plain = task.task_type == "SHELL" && !flow.scripts[&task.code].is_endless;
+            if !is_plain || before.is_empty() || !chance.one_in(3) {
+                continue;
+            }
+            let other = before[chance.index(before.len())];
+            LogicType::Dependent.name().clone_into(&mut task.task_type);
+            task.task_params = Some(format!(
+                r#"{{"dependence":{{"relation":"AND","dependTaskList":[{{"relation":"AND","dependItemList":[{{"projectCode":9,"definitionCode":{other},"depTaskCode":0,"cycle":"day","dateValue":"today"}}]}}]}}}}"#
+            ));
+            // One that waits with a slot could wait for one that needs the slot.
+            task.task_group_id = 0;
+            (task.fail_retry_times, task.timeout) = (0, 0);
+            task.timeout_notify_strategy = None;
+        }
+        flow.definition = Arc::new(definition);
+        if flow.stop_at_ms.is_none() {
+            before.push(code);
+        }
+    }
 }
 
 /// Tasks that nothing else ends, and a time-out of the workflow that only warns.

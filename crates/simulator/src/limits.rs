@@ -35,6 +35,8 @@ pub const FAILOVER_SCAN_LEN: usize = 5;
 /// `COORDINATOR_LOOK`, `COORDINATOR_SWEEP`, and the gathering of attempts that wait for a slot.
 pub const COORDINATOR_LOOK_MS: u64 = 1_000;
 pub const COORDINATOR_SWEEP_MS: u64 = 30_000;
+/// `DEPENDENT_LOOK_INTERVAL`.
+pub const DEPENDENT_LOOK_MS: u64 = 5_000;
 /// `CHILD_LOOK_INTERVAL`.
 pub const CHILD_LOOK_MS: u64 = 1_000;
 pub const SLOT_LOOK_MS: u64 = 50;

@@ -21,7 +21,10 @@ impl Ledger {
     ) {
         let id = order.task_instance_id;
         let task = (order.workflow_instance_id, order.task_code);
-        let is_late = tables.tasks.get(&id).is_some_and(|row| row.flag == Flag::No);
+        let is_late = tables
+            .tasks
+            .get(&id)
+            .is_some_and(|row| row.flag == Flag::No || row.state.is_finished());
         // Its sender has lost the instance to another owner.
         let of_former_owner = tables
             .owned
@@ -40,7 +43,9 @@ impl Ledger {
         } else if is_late && !is_registered {
             self.restarted += 1;
         } else if is_late {
-            let text = format!("task instance {id} is accepted by worker {worker} after it was replaced");
+            let text = format!(
+                "task instance {id} is accepted by worker {worker} after it was replaced or had ended"
+            );
             self.violation(Promise::OldAttemptOver, now_ms, text);
         } else {
             self.check_earlier(tables, now_ms, id, task);

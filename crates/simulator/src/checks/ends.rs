@@ -4,8 +4,9 @@ use super::{Ledger, Promise};
 use crate::scenario::{Flow, Scenario, Script};
 use crate::store::Tables;
 use orca_engine::codes::{AlertType, ExecutionType, FailureStrategy, TaskState, WorkflowState};
+use orca_engine::logic::dependent::DependentParameters;
 use orca_engine::logic::sub_workflow::definition_code;
-use orca_engine::model::DefinitionSnapshot;
+use orca_engine::model::{DefinitionSnapshot, TaskDefinition};
 use orca_engine::time::Millis;
 use std::collections::BTreeMap;
 
@@ -119,30 +120,44 @@ fn expected(
         let reached = before
             .clone()
             .all(|(from, _)| found.get(from) == Some(&Expected::Succeeds));
-        let child = definition_code(task.task_params.as_deref())
-            .ok()
-            .and_then(|code| scenario.features.children.get(&code));
-        let script = scripts.get(&task.code);
-        let one = match (reached, child) {
-            (false, _) => Expected::NotReached,
-            (true, Some(child)) => {
-                let ends = expected(scenario, &child.definition, &child.scripts);
-                let fails = ends.values().any(|one| *one == Expected::Fails);
-                if fails {
-                    Expected::Fails
-                } else {
-                    Expected::Succeeds
-                }
-            }
-            (true, None) if script.is_some_and(|script| script.is_endless) => Expected::TimesOut,
-            (true, None) if script.is_some_and(|script| script.fails > task.fail_retry_times) => {
-                Expected::Fails
-            }
-            (true, None) => Expected::Succeeds,
+        let one = if reached {
+            outcome(scenario, task, scripts.get(&task.code))
+        } else {
+            Expected::NotReached
         };
         found.insert(task.code, one);
     }
     found
+}
+
+/// Of a task that is reached.
+fn outcome(scenario: &Scenario, task: &TaskDefinition, script: Option<&Script>) -> Expected {
+    let of_run = |definition: &DefinitionSnapshot, scripts: &BTreeMap<i64, Script>| {
+        let ends = expected(scenario, definition, scripts);
+        let bad = |one: &Expected| matches!(one, Expected::Fails | Expected::TimesOut);
+        if ends.values().any(bad) {
+            Expected::Fails
+        } else {
+            Expected::Succeeds
+        }
+    };
+    let params = task.task_params.as_deref();
+    let child = definition_code(params).ok();
+    if let Some(child) = child.and_then(|code| scenario.features.children.get(&code)) {
+        return of_run(&child.definition, &child.scripts);
+    }
+    let awaited = DependentParameters::parse(params)
+        .ok()
+        .and_then(|parameters| parameters.items().next().map(|item| item.definition_code));
+    let mut flows = scenario.flows.iter();
+    if let Some(flow) = flows.find(|flow| Some(flow.definition.workflow.code) == awaited) {
+        return of_run(&flow.definition, &flow.scripts);
+    }
+    match script {
+        Some(script) if script.is_endless => Expected::TimesOut,
+        Some(script) if script.fails > task.fail_retry_times => Expected::Fails,
+        _ => Expected::Succeeds,
+    }
 }
 
 /// A workflow that has run for long beyond its time-out has told so, if anybody is to be told.

@@ -5,15 +5,18 @@ use super::sub_workflow::Seat;
 use super::{MasterEvent, Owned};
 use crate::world::World;
 use orca_engine::logic::LogicType;
+use orca_engine::logic::dependent::Waiting;
 use orca_engine::time::Millis;
 use orca_engine::workflow::{Event, ExecutorEvent, ExecutorEventKind, NodeId};
 
 /// One running attempt.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Inside {
     pub owned: Owned,
     succeeds: bool,
     pub(super) seat: Seat,
+    /// What a DEPENDENT task waits for.
+    pub(super) waiting: Option<Box<Waiting>>,
 }
 
 const KILL_MS: u64 = 20;
@@ -77,6 +80,7 @@ impl World {
             owned,
             succeeds,
             seat,
+            waiting: None,
         };
         term.inside.insert(id, inside);
         self.trace.line(self.now_ms, || {
@@ -108,8 +112,10 @@ impl World {
             report(id, running),
         ];
         self.deliver(index, owned, events);
-        if logic_type == LogicType::SubWorkflow {
-            return self.find_child(index, owned, id);
+        match logic_type {
+            LogicType::SubWorkflow => return self.find_child(index, owned, id),
+            LogicType::Dependent => return self.begin_dependent(index, owned, id),
+            LogicType::Conditions | LogicType::Switch | LogicType::Fake => {}
         }
         let event = MasterEvent::InsideEnds {
             term: number,

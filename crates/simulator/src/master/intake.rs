@@ -221,6 +221,7 @@ impl World {
             (ThenRead::Own, Some(Rows::Ids(ids))) => self.own_read(index, &ids),
             (ThenRead::Places(ids), rows) => self.places_read(index, ids, rows),
             (ThenRead::FindChild { owned, id }, rows) => self.child_found(index, owned, id, rows),
+            (ThenRead::Answers { id, answers }, rows) => self.answers_read(index, id, *answers, rows),
             (ThenRead::Children, Some(Rows::Children(children))) => self.children_read(index, &children),
             (ThenRead::SerialQueues, Some(Rows::SerialQueues(queues))) => {
                 self.serial_queues_read(index, &queues);
@@ -288,6 +289,7 @@ impl World {
             | ThenRead::SerialQueues
             | ThenRead::FindChild { .. }
             | ThenRead::Children
+            | ThenRead::Answers { .. }
             | ThenRead::LatestEpoch { .. }
             | ThenRead::OfDead { .. } => {}
         }

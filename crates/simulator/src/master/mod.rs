@@ -6,6 +6,7 @@
 mod calls;
 mod cluster;
 mod coordinator;
+mod dependent;
 mod dispatch;
 mod failover;
 mod inside;
@@ -27,6 +28,7 @@ use orca_engine::balancing::Balancer;
 use orca_engine::dispatch_queue::{DispatchQueue, Entry};
 use orca_engine::failover::Sweep;
 use orca_engine::fence::Incarnation;
+use orca_engine::logic::dependent::Answers;
 use orca_engine::logic::sub_workflow::Wish;
 use orca_engine::slots::Slot;
 use orca_engine::time::Millis;
@@ -97,6 +99,10 @@ pub enum MasterEvent {
     },
     ChildLook {
         term: u32,
+    },
+    DependentLook {
+        term: u32,
+        id: i32,
     },
     InsideEnds {
         term: u32,
@@ -211,6 +217,10 @@ pub enum ThenRead {
         id: i32,
     },
     Children,
+    Answers {
+        id: i32,
+        answers: Box<Answers>,
+    },
     LatestEpoch {
         address: String,
         number: u64,

@@ -177,6 +177,7 @@ impl World {
                     self.find_child(index, owned, id);
                 }
             }
+            MasterEvent::DependentLook { term, id } => self.dependent_due(index, term, id),
             MasterEvent::ChildLook { term } => self.look_at_children(index, term),
             MasterEvent::InsideEnds { term, id, killed } => self.inside_ends(index, term, id, killed),
             MasterEvent::Report { report, round } => self.receive(index, report, round),

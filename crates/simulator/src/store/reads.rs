@@ -4,9 +4,10 @@ use super::{Children, Tables, children, queues};
 use orca_engine::command;
 use orca_engine::coordinator::SlotRow;
 use orca_engine::fence::Fence;
+use orca_engine::logic::dependent::{Answers, Candidate, Candidates, Question};
 use orca_engine::model::{Command, TaskInstance, WorkflowInstance};
 use orca_schema::{AttemptView, DeadMaster, StepState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug)]
 pub enum Read {
@@ -28,6 +29,8 @@ pub enum Read {
     SerialQueues,
     /// The child that a link names.
     FindChild(Option<String>),
+    /// What DEPENDENT tasks ask.
+    Answer(BTreeSet<Question>),
     Children {
         tasks: Vec<i32>,
         ids: Vec<i32>,
@@ -59,6 +62,7 @@ pub enum Rows {
     SerialQueues(Vec<(i64, i64, i64)>),
     Found(Option<i32>),
     Children(Children),
+    Answers(Answers),
 }
 
 impl Read {
@@ -76,6 +80,7 @@ impl Read {
             Self::Places(ids) => Rows::Places(queues::slot_places(tables, &ids)),
             Self::SerialQueues => Rows::SerialQueues(queues::serial_queues(tables)),
             Self::FindChild(link) => Rows::Found(children::found(tables, link.as_deref())),
+            Self::Answer(questions) => Rows::Answers(answer(tables, &questions)),
             Self::Children { tasks, ids } => Rows::Children(children::look(tables, &tasks, &ids)),
             Self::OfDead { dead, len } => Rows::Ids(of_dead(tables, &dead, len)),
         }
@@ -154,4 +159,36 @@ fn of_dead(tables: &Tables, dead: &DeadMaster, len: usize) -> Vec<i32> {
         .collect();
     rows.sort_by_key(|row| (row.priority.code(), row.id));
     rows.into_iter().map(|row| row.id).take(len).collect()
+}
+
+/// `Store::answer`, as far as runs of the simulator ask: how the last run of a workflow, none of which is scheduled, stands.
+fn answer(tables: &Tables, questions: &BTreeSet<Question>) -> Answers {
+    let mut answers = Answers::default();
+    for question in questions {
+        let Question::Candidate(asked) = question else {
+            continue;
+        };
+        let inside = |row: &&WorkflowInstance| {
+            row.workflow_definition_code == asked.definition_code
+                && row
+                    .start_time
+                    .is_some_and(|start| start >= asked.interval.start && start <= asked.interval.end)
+        };
+        let candidate = |row: &WorkflowInstance| Candidate {
+            id: row.id,
+            state: row.state,
+        };
+        let of_run = || tables.instances.values().filter(inside);
+        let running = of_run().filter(|row| !row.state.is_final()).last();
+        let manual = of_run()
+            .filter(|row| row.state.is_final())
+            .max_by_key(|row| row.end_time);
+        let candidates = Candidates {
+            running: running.map(candidate),
+            scheduled: None,
+            manual: manual.map(candidate),
+        };
+        answers.candidates.insert(*asked, candidates);
+    }
+    answers
 }
