@@ -38,7 +38,7 @@ pub(super) fn start(changes: &mut Changes, tables: &mut Tables, parent: i32, tas
         command_param: Some(param.clone()),
         task_depend_type: Some(TaskDependType::TaskPost),
         executor_id: Some(new.user_id),
-        workflow_instance_priority: Some(new.priority.code()),
+        workflow_instance_priority: Some(new.options.priority.code()),
     };
     changes.commands.insert(command_id, Some(command));
     let child = WorkflowInstance {
@@ -54,7 +54,7 @@ pub(super) fn start(changes: &mut Changes, tables: &mut Tables, parent: i32, tas
         host: None,
         command_type: CommandType::StartProcess,
         command_param: Some(param.clone()),
-        failure_strategy: new.failure_strategy,
+        failure_strategy: new.options.failure_strategy,
         is_sub_workflow: Flag::Yes,
         timeout: new.definition.timeout,
         var_pool: None,
