@@ -61,7 +61,8 @@ fn check(scenario: &Scenario, flow: &Flow, tables: &Tables) -> Result<(), String
     );
     let may_stop = flow.stop_at_ms.is_some() || gives_way;
     // A stop may come at any time before the end, the failure strategy END may stop any task that is not through.
-    let is_exact = !may_stop && !(fails && flow.instance.failure_strategy == FailureStrategy::End);
+    let ends_early = fails && flow.instance.failure_strategy == FailureStrategy::End;
+    let is_exact = !(may_stop || ends_early);
     let wanted = if fails {
         WorkflowState::Failure
     } else if times_out {

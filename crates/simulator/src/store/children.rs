@@ -53,7 +53,7 @@ pub(super) fn start(changes: &mut Changes, tables: &mut Tables, parent: i32, tas
         run_times: 1,
         host: None,
         command_type: CommandType::StartProcess,
-        command_param: Some(param.clone()),
+        command_param: Some(param),
         failure_strategy: new.options.failure_strategy,
         is_sub_workflow: Flag::Yes,
         timeout: new.definition.timeout,

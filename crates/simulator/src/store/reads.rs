@@ -179,7 +179,9 @@ fn answer(tables: &Tables, questions: &BTreeSet<Question>) -> Answers {
             state: row.state,
         };
         let of_run = || tables.instances.values().filter(inside);
-        let running = of_run().filter(|row| !row.state.is_final()).last();
+        let running = of_run()
+            .filter(|row| !row.state.is_final())
+            .max_by_key(|row| row.id);
         let manual = of_run()
             .filter(|row| row.state.is_final())
             .max_by_key(|row| row.end_time);
