@@ -92,3 +92,9 @@ fn a_claim_that_nobody_heard_of_is_taken_up_again() {
 fn a_denial_that_a_report_has_overtaken_counts_for_nothing() {
     assert_kept(30355);
 }
+
+/// A frozen worker that has left the registry wakes up and takes a dispatch whose attempt was closed meanwhile.
+#[test]
+fn a_dispatch_may_come_after_the_end_of_its_attempt() {
+    assert_kept(7021);
+}
