@@ -1,7 +1,7 @@
 //! What executors report. A report proves that the executor has the attempt, whatever was known before.
 
 use super::{Cell, Verdict};
-use crate::codes::TaskState;
+use crate::codes::{TaskState, WorkflowState};
 use crate::workflow::{Draft, Effect, ExecutorEvent, ExecutorEventKind, NodeId, Stage, TaskChange};
 
 const ENDED_BEFORE: &str = "a late report: the attempt has ended";
@@ -84,7 +84,7 @@ impl Draft<'_> {
                 self.fail(node, *end_time, "the executor reported a failure")
             }
             ExecutorEventKind::Killed { .. } if self.died_of_doubt(node) => {
-                self.replace_attempt(node, "it was killed because its worker had denied it");
+                self.replace_attempt(node, "it was killed because its worker had denied it before");
             }
             ExecutorEventKind::Killed { end_time } => self.close_killed(node, *end_time),
             ExecutorEventKind::Paused { .. } => self.close_paused(node),
@@ -92,10 +92,12 @@ impl Draft<'_> {
         Verdict::Done
     }
 
-    /// Nobody but the question whether it exists wanted this attempt dead.
+    /// Nobody but the question whether it exists wanted this attempt dead: ours, or that of an earlier owner, whose other reasons (a stop, a time-out, the failure
+    /// strategy) would be ours too.
     fn died_of_doubt(&self, node: NodeId) -> bool {
         let attempt = &self.node(node).attempt;
-        attempt.doubt_kill_sent && !attempt.kill_wanted
+        let was_doubted = attempt.doubt_kill_sent || attempt.sent_at.is_none();
+        was_doubted && !attempt.kill_wanted && self.state() != WorkflowState::ReadyStop
     }
 
     /// Kept in every stage: for an ended attempt it still names what runs outside.
