@@ -29,6 +29,8 @@ pub struct Project {
     pub code: i64,
     pub name: String,
     pub user_id: Option<i32>,
+    /// The name of that user, shown as `owner` in alerts.
+    pub user_name: Option<String>,
 }
 
 /// A row of `t_ds_workflow_definition_log`: the template, at one version.

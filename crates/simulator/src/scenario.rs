@@ -167,6 +167,7 @@ fn definition(code: i64, tasks: Vec<TaskDefinition>, relations: Vec<(i64, i64)>)
             code: 9,
             name: "project".to_owned(),
             user_id: Some(1),
+            user_name: None,
         },
         tasks,
         relations,

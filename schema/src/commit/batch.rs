@@ -37,6 +37,8 @@ pub(super) struct Batch<'a> {
     steps: BTreeMap<i32, i64>,
     serial_ends: Vec<i32>,
     alerts: Vec<&'a Alert>,
+    /// Instances whose time-out counts no more.
+    settled_timeouts: Vec<i32>,
     slot_requests: Vec<SlotRequest<'a>>,
     slot_releases: Vec<i32>,
     /// What follows in the backfill chains of instances that end here.
@@ -83,6 +85,7 @@ impl<'a> Batch<'a> {
                 }
             }
             Write::InsertAlert(alert) => self.alerts.push(alert),
+            Write::SettleTimeout => self.settled_timeouts.push(id),
             Write::QueueForSlot {
                 node,
                 task_instance_id,
@@ -122,6 +125,7 @@ impl<'a> Batch<'a> {
         super::tasks::update(connection, &self.updates, clock)?;
         super::instances::update(connection, &self.instances, clock)?;
         super::instances::set_steps(connection, &self.steps)?;
+        super::instances::settle_timeouts(connection, &self.settled_timeouts)?;
         let serial = "DELETE FROM t_ds_serial_command WHERE workflow_instance_id IN ";
         delete(
             connection,
@@ -195,9 +199,10 @@ impl<'a> Batch<'a> {
             .iter()
             .filter(|request| facts.open_groups.contains(&request.group_id) && !has_row(request));
         let mut rows = Rows::new("queue for task group slots", "t_ds_task_group_queue", columns);
+        let new_tasks = self.new_tasks(inserted);
         for request in wanted {
             rows.rows.push(vec![
-                self.task_of(request, inserted)?.into(),
+                task_of(request, &new_tasks)?.into(),
                 request.task_name.into(),
                 request.group_id.into(),
                 request.workflow_instance_id.into(),
@@ -212,24 +217,21 @@ impl<'a> Batch<'a> {
         rows.insert(connection)
     }
 
-    /// The row a request is for: the one it names, or the one that its own step inserts for that node.
-    fn task_of(&self, request: &SlotRequest<'_>, inserted: &[i32]) -> Result<i32, Error> {
-        if let Some(id) = request.task_instance_id {
-            return Ok(id);
-        }
-        let own = |(instance, node, _): &(i32, NodeId, &TaskInstance)| {
-            *instance == request.workflow_instance_id && *node == request.node
-        };
-        let place = self
-            .inserts
-            .iter()
-            .rposition(own)
-            .and_then(|place| inserted.get(place));
-        place.copied().ok_or_else(|| Error::Request {
-            what: "a request for a task group slot",
-            reason: format!("no task row is inserted for task {:?}", request.task_name),
-        })
+    /// The rows that this batch inserts, by instance and node; of two for one node the later.
+    fn new_tasks(&self, inserted: &[i32]) -> HashMap<(i32, NodeId), i32> {
+        let places = self.inserts.iter().map(|(instance, node, _)| (*instance, *node));
+        places.zip(inserted.iter().copied()).collect()
     }
+}
+
+/// The row a request is for: the one it names, or the one that its own step inserts for that node.
+fn task_of(request: &SlotRequest<'_>, new_tasks: &HashMap<(i32, NodeId), i32>) -> Result<i32, Error> {
+    let own = (request.workflow_instance_id, request.node);
+    let id = request.task_instance_id.or_else(|| new_tasks.get(&own).copied());
+    id.ok_or_else(|| Error::Request {
+        what: "a request for a task group slot",
+        reason: format!("no task row is inserted for task {:?}", request.task_name),
+    })
 }
 
 fn delete(connection: &mut Connection, what: &'static str, text: &str, ids: &[i32]) -> Result<(), Error> {

@@ -7,6 +7,7 @@ use crate::sql::Value;
 use crate::statements::{RowChange, Update};
 use orca_engine::codes::WorkflowState;
 use orca_engine::time::Millis;
+use orca_engine::workflow::TIMEOUT_SETTLED;
 use std::collections::BTreeMap;
 
 /// What a step changes in its instance.
@@ -51,6 +52,23 @@ pub(super) fn update(
         .run(connection)?;
     }
     Ok(())
+}
+
+/// The next owner finds that the time-out has been told.
+pub(super) fn settle_timeouts(connection: &mut Connection, ids: &[i32]) -> Result<(), Error> {
+    let change = |id: &i32| RowChange {
+        id: *id,
+        workflow_instance_id: None,
+        values: vec![TIMEOUT_SETTLED.0.into()],
+    };
+    Update {
+        what: "settle time-outs",
+        table: "t_orca_instance",
+        key: "workflow_instance_id",
+        columns: vec!["timeout_base"],
+        changes: ids.iter().map(change).collect(),
+    }
+    .run(connection)
 }
 
 /// Records the step, by which a caller whose COMMIT was not answered finds out. Instances at the same number share a statement.

@@ -32,12 +32,19 @@ struct DefinitionRow {
     operator_name: Option<String>,
 }
 
-row!(ProjectRow of t_ds_project {
+#[derive(QueryableByName)]
+struct ProjectRow {
+    #[diesel(sql_type = Integer)]
     id: i32,
+    #[diesel(sql_type = BigInt)]
     code: i64,
+    #[diesel(sql_type = Nullable<Text>)]
     name: Option<String>,
+    #[diesel(sql_type = Nullable<Integer>)]
     user_id: Option<i32>,
-});
+    #[diesel(sql_type = Nullable<Text>)]
+    user_name: Option<String>,
+}
 
 row!(RelationRow of t_ds_workflow_task_relation_log {
     pre_task_code: i64,
@@ -141,11 +148,8 @@ fn load_workflow(
 }
 
 fn load_project(connection: &mut Connection, project_code: i64) -> Result<Project, Error> {
-    let text = format!(
-        "SELECT {} FROM {} WHERE code = ?",
-        ProjectRow::COLUMNS,
-        ProjectRow::TABLE
-    );
+    let text = "SELECT p.id, p.code, p.name, p.user_id, u.user_name FROM t_ds_project p \
+                LEFT JOIN t_ds_user u ON u.id = p.user_id WHERE p.code = ?";
     let row = connection
         .rows::<ProjectRow>(Sql::fixed("read a project", text).bind(project_code))?
         .pop();
@@ -158,6 +162,7 @@ fn load_project(connection: &mut Connection, project_code: i64) -> Result<Projec
         code: row.code,
         name: row.name.unwrap_or_default(),
         user_id: row.user_id,
+        user_name: row.user_name,
     })
 }
 

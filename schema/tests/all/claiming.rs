@@ -1,9 +1,10 @@
 //! Claims: who wins, what is written, what is refused.
 
 use crate::harness::{ADDRESS, master, on_databases};
-use crate::support::{NOW, claimed, fences, plans, task, trigger};
+use crate::support::{NOW, claimed, fences, plans, step, task, trigger};
 use orca_engine::codes::{TaskState, WorkflowState};
 use orca_engine::time::Millis;
+use orca_engine::workflow::{TIMEOUT_SETTLED, Write};
 use orca_schema::{ClaimOutcome, ErrorClass, MasterState, NewRun, Store, Wanted};
 use std::sync::Barrier;
 
@@ -268,6 +269,33 @@ fn a_take_over_raises_the_epoch_and_keeps_the_base_of_the_time_out() {
             panic!("{outcome:?}")
         };
         assert!(fence.epoch == 3 && timeout_base > base);
+    });
+}
+
+#[test]
+fn a_time_out_that_was_told_is_settled_for_the_next_owner_too() {
+    on_databases(|database| {
+        let (_, fences) = claimed(database, 1);
+        let id = fences[0].workflow_instance_id;
+        let told = step(&fences[0], 1, vec![Write::SettleTimeout]);
+        database.store.commit(&[told], &|| true).remove(0).unwrap();
+        let ownership = database.store.ownership(id).unwrap().unwrap();
+        assert_eq!((ownership.step, ownership.timeout_base), (1, TIMEOUT_SETTLED));
+        let mut raw = database.raw();
+        raw.run(&format!(
+            "UPDATE t_ds_workflow_instance SET state = 18 WHERE id = {id}"
+        ));
+        raw.run(&format!("INSERT INTO t_ds_command (command_type, workflow_definition_code, workflow_instance_id) VALUES (2, 1, {id})"));
+        let second = database.store.register_master("10.0.0.9:5678").unwrap();
+        let outcome = database
+            .store
+            .claim(&second, &plans(&database.store), &|| true)
+            .unwrap()
+            .remove(0);
+        assert!(
+            matches!(&outcome, ClaimOutcome::Claimed { timeout_base, .. } if *timeout_base == TIMEOUT_SETTLED),
+            "{outcome:?}"
+        );
     });
 }
 

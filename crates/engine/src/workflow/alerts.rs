@@ -13,6 +13,8 @@ use serde::Serialize;
 struct Content {
     project_code: i64,
     project_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
     workflow_instance_id: i32,
     workflow_definition_code: i64,
     workflow_instance_name: String,
@@ -98,6 +100,7 @@ impl Draft<'_> {
         }
         let content = Content {
             workflow_execution_status: Some(self.state()),
+            owner: self.owner(),
             event: TIME_OUT,
             warn_level: MIDDLE,
             ..self.of_workflow()
@@ -109,6 +112,7 @@ impl Draft<'_> {
             AlertType::WorkflowInstanceTimeout,
             &content,
         );
+        self.write(Write::SettleTimeout);
         true
     }
 
@@ -123,6 +127,7 @@ impl Draft<'_> {
             task_type: Some(row.task_type.clone()),
             task_start_time: self.clock_text(row.start_time),
             task_host: row.host.clone(),
+            owner: self.owner(),
             event: TIME_OUT,
             warn_level: MIDDLE,
             ..self.of_anything()
@@ -152,6 +157,11 @@ impl Draft<'_> {
             workflow_host: instance.host.clone(),
             ..self.of_anything()
         }
+    }
+
+    /// The user of the project; the alerts about an end do not name it.
+    fn owner(&self) -> Option<String> {
+        self.base.definition.project.user_name.clone()
     }
 
     fn clock_text(&self, time: Option<Millis>) -> Option<String> {

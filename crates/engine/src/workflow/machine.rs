@@ -146,7 +146,7 @@ impl WorkflowMachine {
         Ok(())
     }
 
-    /// The time from which the workflow's time-out counts; a take-over does not move it.
+    /// The time from which the workflow's time-out counts; a take-over does not move it. [`super::TIMEOUT_SETTLED`]: it does not count any more.
     #[must_use]
     pub fn with_timeout_base(mut self, base: Millis) -> Self {
         self.timeout_base = base;

@@ -31,7 +31,7 @@ pub use rows::recovered as recovered_row;
 pub use rules::Rules;
 pub use step::{Counts, Delta, Refusal, Step};
 pub use view::{MachineView, TaskView};
-pub use write::{TaskChange, Write};
+pub use write::{TIMEOUT_SETTLED, TaskChange, Write};
 
 /// A node of the execution graph: index into the machine's node table. Stable for the life of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,6 +6,10 @@ use crate::logic::sub_workflow::NewChild;
 use crate::model::{Alert, BackfillRun, TaskInstance};
 use crate::time::Millis;
 
+/// As the time from which a workflow's time-out counts: it is over and has been told, and counts no more. The end of the year 9999, so that a
+/// program that does not know it waits for ever, too.
+pub const TIMEOUT_SETTLED: Millis = Millis(253_402_300_799_000);
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
     /// Insert a task row; the store reports its id for `node` with the commit, in the order of the inserts.
@@ -31,6 +35,8 @@ pub enum Write {
         serial: bool,
     },
     InsertAlert(Alert),
+    /// The workflow's time-out has been told: from now on it counts from [`TIMEOUT_SETTLED`], which the next owner finds.
+    SettleTimeout,
     /// Start a workflow instance as the child of this attempt: its row, its command or place in the serial queue, its relation to the parent,
     /// and its id in the attempt's `app_link`.
     StartChild {

@@ -3,7 +3,7 @@
 use super::{OwnedRow, Place, Started, Tables, Turn, children};
 use orca_engine::model::{Alert, Command, TaskInstance, WorkflowInstance};
 use orca_engine::time::Millis;
-use orca_engine::workflow::{TaskChange, Write};
+use orca_engine::workflow::{TIMEOUT_SETTLED, TaskChange, Write};
 use orca_schema::MasterState;
 use std::collections::BTreeMap;
 
@@ -79,6 +79,12 @@ impl Changes {
                     }
                 }
                 Write::InsertAlert(alert) => self.alerts.push(alert.clone()),
+                Write::SettleTimeout => {
+                    // The step has recorded itself in this row already.
+                    if let Some(row) = self.owned.get_mut(&instance_id) {
+                        row.timeout_base = TIMEOUT_SETTLED.0;
+                    }
+                }
                 Write::QueueForSlot {
                     node,
                     task_instance_id,

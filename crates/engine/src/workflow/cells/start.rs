@@ -6,7 +6,9 @@ use crate::logic::LogicType;
 use crate::logic::sub_workflow::Wish;
 use crate::time::{MILLIS_PER_MINUTE, Millis};
 use crate::workflow::node::Chain;
-use crate::workflow::{Draft, Effect, NodeId, Refusal, Stage, TaskChange, Timer, rows, support};
+use crate::workflow::{
+    Draft, Effect, NodeId, Refusal, Stage, TIMEOUT_SETTLED, TaskChange, Timer, rows, support,
+};
 
 impl Draft<'_> {
     /// Begins at the start nodes. A run that goes on from rows is walked again from there: ended tasks are passed in memory, and
@@ -35,7 +37,7 @@ impl Draft<'_> {
 
     fn arm_workflow_timeout(&mut self) {
         let minutes = i64::from(self.instance().timeout);
-        if minutes > 0 {
+        if minutes > 0 && self.base.timeout_base != TIMEOUT_SETTLED {
             let at = self.base.timeout_base.plus_minutes(minutes);
             self.effect(Effect::ArmTimer {
                 timer: Timer::WorkflowTimeout,

@@ -60,6 +60,7 @@ pub(crate) fn definition(tasks: Vec<TaskDefinition>, edges: &[(i64, i64)]) -> De
             code: 9,
             name: "project".to_owned(),
             user_id: Some(1),
+            user_name: Some("admin".to_owned()),
         },
         tasks,
         relations,

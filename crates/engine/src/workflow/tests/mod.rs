@@ -11,6 +11,7 @@ mod script;
 mod show;
 mod silence;
 mod tables;
+mod time_outs;
 mod words;
 mod workers;
 mod world;

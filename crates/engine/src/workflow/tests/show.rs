@@ -71,6 +71,7 @@ fn show_write(machine: &WorkflowMachine, write: &Write) -> String {
             "alert {:?} {}/{} group={:?} {}",
             alert.title, alert.warning_type, alert.alert_type, alert.alert_group_id, alert.content
         ),
+        Write::SettleTimeout => "the time-out is settled".to_owned(),
         Write::QueueForSlot {
             task_name, group_id, ..
         } => format!("queue {task_name} for a slot of group {group_id}"),

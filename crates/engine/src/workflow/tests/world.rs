@@ -255,7 +255,7 @@ impl World {
                 self.slots.ask(row.id);
             }
             Write::ReleaseSlot { task_instance_id } => self.slots.release(*task_instance_id),
-            Write::InsertAlert(_) | Write::ContinueBackfill(_) => {}
+            Write::InsertAlert(_) | Write::SettleTimeout | Write::ContinueBackfill(_) => {}
             Write::StartChild { .. }
             | Write::RecoverChild { .. }
             | Write::LinkChild { .. }
