@@ -245,6 +245,8 @@ impl Works {
         tasks.push(following.abort_handle());
         let waiting = house.io.spawn(term.dependents.clone().run(term.clone()));
         tasks.push(waiting.abort_handle());
+        // Not among the tasks that end with the works: it ends with the lease, and has to see that.
+        house.io.spawn(term.logic.clone().watch(term.lease.clone()));
         tasks.push(telling.abort_handle());
         tasks.push(start_heartbeat(house, entry, &term).await?);
         tasks.push(

@@ -26,7 +26,8 @@ use orca_engine::fence::Fence;
 use orca_engine::logic::LogicType;
 use orca_engine::model::ExecutionContext;
 use orca_engine::time::Millis;
-use std::collections::BTreeMap;
+use orca_registry::Lease;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
@@ -60,7 +61,41 @@ struct Running {
 /// The running logic tasks of one term. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct LogicTasks {
-    running: Arc<Mutex<BTreeMap<i32, Running>>>,
+    table: Arc<Mutex<Table>>,
+}
+
+#[derive(Default)]
+struct Table {
+    running: BTreeMap<i32, Running>,
+    /// Task instances by workflow instance: every workflow that ends asks, and few have any.
+    of_workflow: BTreeMap<i32, BTreeSet<i32>>,
+    scripts: usize,
+}
+
+impl Table {
+    fn insert(&mut self, running: Running) {
+        let (id, workflow) = (
+            running.listed.task_instance_id,
+            running.listed.workflow_instance_id,
+        );
+        self.scripts += usize::from(running.logic_type == LogicType::Fake);
+        self.of_workflow.entry(workflow).or_default().insert(id);
+        self.running.insert(id, running);
+    }
+
+    fn remove(&mut self, task_instance_id: i32) {
+        let Some(running) = self.running.remove(&task_instance_id) else {
+            return;
+        };
+        self.scripts -= usize::from(running.logic_type == LogicType::Fake);
+        let workflow = running.listed.workflow_instance_id;
+        if let Some(tasks) = self.of_workflow.get_mut(&workflow) {
+            tasks.remove(&task_instance_id);
+            if tasks.is_empty() {
+                self.of_workflow.remove(&workflow);
+            }
+        }
+    }
 }
 
 impl LogicTasks {
@@ -74,39 +109,47 @@ impl LogicTasks {
             epoch: attempt.fence.epoch,
             asked,
         })?;
+        if !term.lease.holds() {
+            self.ask(id, Asked::Abandon);
+        }
         let (term, tasks) = (term.clone(), self.clone());
         term.io.clone().spawn(async move {
             Box::pin(run::run(&term, attempt, listen)).await;
             // After its last report, so that whoever misses it here finds the report in the workflow's mailbox.
-            tasks.lock().remove(&id);
+            tasks.lock().remove(id);
         });
         Ok(())
     }
 
+    /// Waits for the end of the lease, once for all: a timer of each task would cost more than what the tasks do.
+    pub(crate) async fn watch(self, lease: Lease) {
+        lease.lost().await;
+        self.abandon_all();
+    }
+
     fn admit(&self, running: Running) -> Result<(), String> {
         let mut tasks = self.lock();
-        if tasks.contains_key(&running.listed.task_instance_id) {
+        if tasks.running.contains_key(&running.listed.task_instance_id) {
             return Err("this master runs the attempt already".to_owned());
         }
-        if tasks.len() >= LOGIC_TASKS_MAX {
+        if tasks.running.len() >= LOGIC_TASKS_MAX {
             return Err(format!(
                 "this master runs {LOGIC_TASKS_MAX} tasks already, its most"
             ));
         }
-        let scripts = tasks.values().filter(|one| one.logic_type == LogicType::Fake);
-        if running.logic_type == LogicType::Fake && scripts.count() >= LOGIC_SCRIPTS_MAX {
+        if running.logic_type == LogicType::Fake && tasks.scripts >= LOGIC_SCRIPTS_MAX {
             return Err(format!(
                 "this master runs {LOGIC_SCRIPTS_MAX} scripts already, its most"
             ));
         }
-        tasks.insert(running.listed.task_instance_id, running);
+        tasks.insert(running);
         Ok(())
     }
 
     /// Asks the attempt to end or to pause. `false`: it is not here (any more).
     pub(crate) fn ask(&self, task_instance_id: i32, wanted: Asked) -> bool {
         let tasks = self.lock();
-        let Some(running) = tasks.get(&task_instance_id) else {
+        let Some(running) = tasks.running.get(&task_instance_id) else {
             return false;
         };
         running.asked.send_modify(|asked| *asked = (*asked).max(wanted));
@@ -114,38 +157,39 @@ impl LogicTasks {
     }
 
     pub(crate) fn has(&self, task_instance_id: i32) -> bool {
-        self.lock().contains_key(&task_instance_id)
+        self.lock().running.contains_key(&task_instance_id)
     }
 
     /// The workflow instance, as it was owned under this fence, is not run here any more: what runs for it ends without a report.
     pub(crate) fn abandon(&self, fence: &Fence) {
-        for running in self.lock().values() {
-            if running.listed.workflow_instance_id == fence.workflow_instance_id
-                && running.epoch == fence.epoch
-            {
-                running.asked.send_replace(Asked::Abandon);
-            }
+        let tasks = self.lock();
+        let of_workflow = tasks.of_workflow.get(&fence.workflow_instance_id);
+        let running = of_workflow
+            .into_iter()
+            .flatten()
+            .filter_map(|id| tasks.running.get(id));
+        for running in running.filter(|running| running.epoch == fence.epoch) {
+            running.asked.send_replace(Asked::Abandon);
         }
     }
 
     /// The term is over.
     pub(crate) fn abandon_all(&self) {
-        for running in self.lock().values() {
+        for running in self.lock().running.values() {
             running.asked.send_replace(Asked::Abandon);
         }
     }
 
     pub(crate) fn list(&self) -> Vec<Listed> {
         self.lock()
+            .running
             .values()
             .map(|running| running.listed.clone())
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, Running>> {
-        self.running
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

@@ -71,10 +71,9 @@ impl LogicTask {
 
 /// Ends without a report when the right to act is gone: what is dropped here takes its processes with it.
 pub(super) async fn run(term: &Arc<Term>, attempt: Attempt, asked: watch::Receiver<Asked>) {
-    let (mut abandoned, lease) = (asked.clone(), term.lease.clone());
+    let mut abandoned = asked.clone();
     tokio::select! {
         biased;
-        () = lease.lost() => {}
         _ = abandoned.wait_for(|asked| *asked == Asked::Abandon) => {}
         () = to_the_end(term, attempt, asked) => {}
     }

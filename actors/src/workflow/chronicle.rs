@@ -7,7 +7,7 @@ use orca_engine::codes::TaskState;
 use orca_engine::time::Millis;
 use orca_engine::workflow::{Effect, Event, ExecutorEvent, NodeId, WorkflowMachine};
 use orca_schema::{FailoverEvent, FailoverNote};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) struct Chronicle {
     came_from: String,
@@ -65,10 +65,11 @@ impl Chronicle {
         effects: &[Effect],
         now: Millis,
     ) -> Vec<FailoverNote> {
+        let step = Told::of(events, effects);
         let settled: Vec<(i32, Fate)> = self
             .open
             .iter()
-            .filter_map(|(&id, &node)| Some((id, fate(machine, id, node, events, effects)?)))
+            .filter_map(|(&id, &node)| Some((id, fate(machine, id, node, &step)?)))
             .collect();
         let line = |(id, fate)| {
             self.open.remove(&id);
@@ -94,29 +95,39 @@ fn is_open(state: TaskState) -> bool {
     !state.is_finished() || state == TaskState::NeedFaultTolerance
 }
 
-fn fate(
-    machine: &WorkflowMachine,
-    id: i32,
-    node: NodeId,
-    events: &[Event],
-    effects: &[Effect],
-) -> Option<Fate> {
+/// What a step says about attempts, by attempt: a step may have thousands of effects, and as many attempts be open.
+struct Told<'a> {
+    confirmed: BTreeSet<i32>,
+    queued: BTreeSet<NodeId>,
+    /// Why the machine replaced an attempt.
+    replaced: BTreeMap<i32, &'a str>,
+}
+
+impl<'a> Told<'a> {
+    fn of(events: &[Event], effects: &'a [Effect]) -> Self {
+        Self {
+            confirmed: events.iter().filter_map(confirmed).collect(),
+            queued: effects.iter().filter_map(queued).collect(),
+            replaced: effects.iter().filter_map(replaced).collect(),
+        }
+    }
+}
+
+fn fate(machine: &WorkflowMachine, id: i32, node: NodeId, step: &Told<'_>) -> Option<Fate> {
     let row = machine.task(node)?;
     if row.id != id {
-        let reason = reason(effects, id).unwrap_or("it was replaced");
+        let reason = step.replaced.get(&id).unwrap_or(&"it was replaced");
         return Some((FailoverEvent::NewAttempt, format!("as {}: {reason}", row.id)));
     }
     if !is_open(row.state) {
         return Some((FailoverEvent::Ended, row.state.name().to_owned()));
     }
-    if events.iter().any(|event| confirms(event, id)) {
+    if step.confirmed.contains(&id) {
         let host = row.host.clone().unwrap_or_default();
         return Some((FailoverEvent::TakenOver, host));
     }
     let waits = matches!(row.state, TaskState::SubmittedSuccess | TaskState::DelayExecution);
-    let queued =
-        |effect: &Effect| matches!(effect, Effect::QueueDispatch { node: queued, .. } if *queued == node);
-    if waits && effects.iter().any(queued) {
+    if waits && step.queued.contains(&node) {
         return Some((
             FailoverEvent::QueuedAgain,
             row.worker_group.clone().unwrap_or_default(),
@@ -125,8 +136,8 @@ fn fate(
     None
 }
 
-/// The worker has the attempt and reports to us.
-fn confirms(event: &Event, id: i32) -> bool {
+/// The attempt that a worker has and reports to us.
+fn confirmed(event: &Event) -> Option<i32> {
     match event {
         Event::TakeOverAnswered {
             task_instance_id,
@@ -138,21 +149,28 @@ fn confirms(event: &Event, id: i32) -> bool {
             present: Some(true),
             ..
         }
-        | Event::Executor(ExecutorEvent { task_instance_id, .. }) => *task_instance_id == id,
-        _ => false,
+        | Event::Executor(ExecutorEvent { task_instance_id, .. }) => Some(*task_instance_id),
+        _ => None,
     }
 }
 
-/// Why the machine replaced the attempt, without the name of the task that a note begins with.
-fn reason(effects: &[Effect], id: i32) -> Option<&str> {
+fn queued(effect: &Effect) -> Option<NodeId> {
+    match effect {
+        Effect::QueueDispatch { node, .. } => Some(*node),
+        _ => None,
+    }
+}
+
+/// The attempt that was replaced, and why, without the name of the task that a note begins with.
+fn replaced(effect: &Effect) -> Option<(i32, &str)> {
     const REPLACED: &str = "is replaced by a new attempt: ";
-    effects.iter().find_map(|effect| match effect {
+    match effect {
         Effect::Note {
             task_instance_id: Some(task_instance_id),
             text,
-        } if *task_instance_id == id => text.split_once(REPLACED).map(|(_, reason)| reason),
+        } => Some((*task_instance_id, text.split_once(REPLACED)?.1)),
         _ => None,
-    })
+    }
 }
 
 #[cfg(test)]
