@@ -3,7 +3,7 @@
 # Prints a Markdown table with the Java master's figures and the ratio. docs/benchmarks.md holds such a table.
 #
 #   scripts/bench.sh                      all loads
-#   scripts/bench.sh --only workflows     one of: workflows chain fan latency start waiting
+#   scripts/bench.sh --only workflows     one of: workflows chain fan latency start waiting engine graph idle schedules
 #   scripts/bench.sh failover             the death of one of two masters (docs/reliability.md)
 #   scripts/bench.sh slow-worker          one slow worker of two (docs/reliability.md)
 set -euo pipefail

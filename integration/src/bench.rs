@@ -5,8 +5,15 @@ use orca_integration::harness::{Cluster, ClusterOptions, Deadline, Error, Master
 use orca_registry::{RegistrySettings, ZookeeperSettings};
 use orca_schema::{DatabaseSettings, NewDefinition, Secret, Store};
 use orca_worker::{StubSettings, StubWorker};
-use std::fs;
 use std::time::{Duration, Instant};
+
+mod engine;
+mod graph;
+mod idle;
+mod measure;
+mod schedules;
+
+use measure::{cpu_seconds, resident_mb, row};
 
 const WORKFLOWS: usize = 2_000;
 const CHAIN_LEN: usize = 40;
@@ -25,6 +32,8 @@ const JAVA_WAITING_MB: f64 = 753.0;
 const JAVA_IDLE_MB: f64 = 730.0;
 const JAVA_CPU_MS_EACH: f64 = 5.5;
 
+const LOADS_OF_ONE_BENCH: [&str; 6] = ["latency", "workflows", "chain", "fan", "waiting", "start"];
+
 type Definition = (i64, i32);
 
 struct Bench {
@@ -39,6 +48,27 @@ struct Bench {
 /// Runs the named loads, all without a name.
 pub(crate) fn run(only: &[String]) -> Result<(), Error> {
     let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
+    if LOADS_OF_ONE_BENCH.into_iter().any(wanted) {
+        one_bench(&wanted)?;
+    }
+    if wanted("engine") {
+        engine::run()?;
+    }
+    if wanted("graph") {
+        graph::run()?;
+        graph::mid_run()?;
+    }
+    if wanted("idle") {
+        idle::run()?;
+    }
+    if wanted("schedules") {
+        schedules::run()?;
+    }
+    Ok(())
+}
+
+/// The loads that are put on the same master, one after the other.
+fn one_bench(wanted: &dyn Fn(&str) -> bool) -> Result<(), Error> {
     let mut bench = Bench::start()?;
     println!("| load | Orca | Java 3.4.2 | ratio |\n| --- | --- | --- | --- |");
     bench.idle_memory()?;
@@ -75,7 +105,14 @@ pub(crate) fn run(only: &[String]) -> Result<(), Error> {
 
 impl Bench {
     fn start() -> Result<Self, Error> {
-        let cluster = Cluster::start(ClusterOptions::new(Stack::Real).workers(0))?;
+        Self::start_with(
+            ClusterOptions::new(Stack::Real).workers(0),
+            StubSettings::default(),
+        )
+    }
+
+    fn start_with(options: ClusterOptions, stub: StubSettings) -> Result<Self, Error> {
+        let cluster = Cluster::start(options)?;
         let failed = |reason: String| Error::Failed {
             what: "the stub worker".to_owned(),
             reason,
@@ -98,7 +135,7 @@ impl Bench {
             let registry = orca_registry::connect(&registry)
                 .await
                 .map_err(|error| failed(error.to_string()))?;
-            StubWorker::start(StubSettings::default(), Some(registry))
+            StubWorker::start(stub, Some(registry))
                 .await
                 .map_err(|error| failed(error.to_string()))
         })?;
@@ -302,39 +339,4 @@ impl Bench {
         );
         Ok(())
     }
-}
-
-fn row(what: &str, ours: f64, java: f64, unit: &str, more_is_better: bool) {
-    let ratio = if more_is_better { ours / java } else { java / ours };
-    println!("| {what} | {ours:.3} {unit} | {java} {unit} | {ratio:.1} |");
-}
-
-fn proc_file(pid: u32, name: &str) -> Result<String, Error> {
-    fs::read_to_string(format!("/proc/{pid}/{name}")).map_err(|error| Error::Failed {
-        what: format!("/proc/{pid}/{name}"),
-        reason: error.to_string(),
-    })
-}
-
-fn resident_mb(pid: u32) -> Result<f64, Error> {
-    let status = proc_file(pid, "status")?;
-    let kib = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.split_whitespace().next());
-    Ok(kib.and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / 1_024.0)
-}
-
-/// User and system time of the process.
-fn cpu_seconds(pid: u32) -> Result<f64, Error> {
-    let stat = proc_file(pid, "stat")?;
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: f64 = after_name
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<f64>().ok())
-        .sum();
-    // USER_HZ is 100 on every Linux that Rust runs on.
-    Ok(ticks / 100.0)
 }

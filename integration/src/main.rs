@@ -18,7 +18,7 @@ use orca_integration::{cases, harness};
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: orca-integration bench [--only NAME]...\n    \
-    names: workflows, chain, fan, latency, start, waiting\n       \
+    names: workflows, chain, fan, latency, start, waiting, engine, graph, idle, schedules\n       \
     orca-integration failover\n       \
     orca-integration slow-worker\n       \
     orca-integration chaos MINUTES [--seed N] [--cycle N] [--keep]\n       \

@@ -66,9 +66,9 @@ impl ClusterOptions {
 }
 
 #[derive(QueryableByName)]
-struct CountRow {
+struct NumberRow {
     #[diesel(sql_type = diesel::sql_types::BigInt)]
-    rows_found: i64,
+    number: i64,
 }
 
 /// Fields are dropped in this order: workers and masters first, then what they stand on, then the folder.
@@ -271,9 +271,16 @@ impl Cluster {
     /// # Errors
     /// What the database says against it.
     pub fn count_rows(&self, rest: &str) -> Result<i64, Error> {
-        let statement = format!("SELECT count(*) AS rows_found FROM {rest}");
+        self.number(&format!("SELECT count(*) AS number FROM {rest}"))
+    }
+
+    /// The column `number` of the one row that a statement gives, on the real stack.
+    ///
+    /// # Errors
+    /// What the database says against it.
+    pub fn number(&self, statement: &str) -> Result<i64, Error> {
         let failed = |reason: String| Error::Failed {
-            what: statement.clone(),
+            what: statement.to_owned(),
             reason,
         };
         let Some(server) = &self.mariadb else {
@@ -281,10 +288,10 @@ impl Cluster {
         };
         let mut connection =
             MysqlConnection::establish(&server.diesel_url()).map_err(|error| failed(error.to_string()))?;
-        let counted: CountRow = diesel::sql_query(&statement)
+        let row: NumberRow = diesel::sql_query(statement)
             .get_result(&mut connection)
             .map_err(|error| failed(error.to_string()))?;
-        Ok(counted.rows_found)
+        Ok(row.number)
     }
 
     fn start_master(&self, index: usize, port: u16, more: &[(&str, &str)]) -> Result<OrcaProcess, Error> {
