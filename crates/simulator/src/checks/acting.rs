@@ -5,6 +5,7 @@ use super::ledger::{End, Execution};
 use super::{Ledger, Promise};
 use crate::master::Master;
 use crate::store::Tables;
+use orca_engine::codes::Flag;
 use orca_engine::time::Millis;
 use orca_engine::workflow::{ExecutorEventKind, Timer};
 
@@ -74,8 +75,15 @@ impl Ledger {
             let text = format!("task instance {id} is started again inside master {master}");
             self.violation(Promise::OneExecutor, now_ms, text);
         }
-        self.check_earlier(tables, now_ms, id, task);
-        self.check_slot(tables, now_ms, id);
+        let row = tables.tasks.get(&id);
+        let is_late = row.is_some_and(|row| row.flag == Flag::No || row.state.is_finished());
+        if is_late && !registered[master] {
+            // Its session was ended before its time, and it has not heard of that.
+            self.restarted += 1;
+        } else {
+            self.check_earlier(tables, now_ms, id, task);
+            self.check_slot(tables, now_ms, id);
+        }
         self.executions.push(Execution {
             task_instance_id: id,
             task,
@@ -83,7 +91,7 @@ impl Ledger {
             life: term,
             end: End::None,
             unregistered: false,
-            is_late: false,
+            is_late,
         });
     }
 
