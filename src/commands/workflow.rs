@@ -1,7 +1,7 @@
 //! `orca workflow list|show|start|recover|rerun|pause|stop`: runs of workflows, read from the rows, started and steered through a master.
 
 use super::cluster::{Cluster, Database, Where, block_on};
-use super::runs::control::{Control, control};
+use super::runs::control::{Control, control, has_begun};
 use super::runs::follow::{definition, follow, rows};
 use super::runs::start::{StartedRun, start};
 use super::runs::view::{RunView, view};
@@ -35,9 +35,9 @@ enum Action {
     /// Save the workflow of each file and start it on a running cluster
     Start(Start),
     /// Let a run go on that ended in FAILURE, PAUSE or STOP: what succeeded is kept
-    Recover(Steer),
+    Recover(Again),
     /// Let a run that has ended begin again, with all its tasks
-    Rerun(Steer),
+    Rerun(Again),
     /// Let no further task of a run begin; tasks that run end by themselves
     Pause(Steer),
     /// Kill the running tasks of a run and end it
@@ -110,6 +110,19 @@ struct Steer {
     place: Where,
 }
 
+#[derive(Debug, Args)]
+struct Again {
+    /// The id of the run, as `orca workflow list` prints it
+    id: i32,
+
+    /// Follow the run to its end; exit code 0 only when it succeeds
+    #[arg(long)]
+    wait: bool,
+
+    #[command(flatten)]
+    place: Where,
+}
+
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     match &arguments.action {
         Action::List(list) => block_on(list.run(context)),
@@ -118,8 +131,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
             let flows = read_files(&start.files, context)?;
             block_on(start.run(&flows, context))
         }
-        Action::Recover(run) => block_on(run.steer(Control::Recover, context)),
-        Action::Rerun(run) => block_on(run.steer(Control::Rerun, context)),
+        Action::Recover(run) => block_on(run.again(Control::Recover, context)),
+        Action::Rerun(run) => block_on(run.again(Control::Rerun, context)),
         Action::Pause(run) => block_on(run.steer(Control::Pause, context)),
         Action::Stop(run) => block_on(run.steer(Control::Stop, context)),
     }
@@ -248,6 +261,45 @@ impl Steer {
             output::line(format!("run {}: {}", self.id, what.promise()));
         }
         Ok(Exit::Ok)
+    }
+}
+
+impl Again {
+    async fn again(&self, what: Control, context: &Context) -> Result<Exit, Failure> {
+        if self.wait {
+            let cluster = Cluster::open(&self.place.settings(context)?).await?;
+            let result = self.again_to_the_end(what, &cluster, context).await;
+            cluster.close().await;
+            return result;
+        }
+        let (id, place) = (self.id, self.place.clone());
+        Steer { id, place }.steer(what, context).await
+    }
+
+    async fn again_to_the_end(
+        &self,
+        what: Control,
+        cluster: &Cluster,
+        context: &Context,
+    ) -> Result<Exit, Failure> {
+        let before = control(cluster, what, self.id).await?;
+        if !context.json {
+            output::line(format!("run {}: {}", self.id, what.promise()));
+        }
+        has_begun(cluster, &before).await?;
+        let found = definition(&cluster.database, &before).await;
+        let found = found.map_err(|error| Failure::failed(error.to_string()))?;
+        let Some(definition) = found else {
+            return Err(Failure::failed(format!(
+                "run {} cannot be followed, since its definition is gone; see `orca workflow show {}`",
+                self.id, self.id
+            )));
+        };
+        let run = StartedRun {
+            workflow_instance_id: self.id,
+            definition,
+        };
+        follow_to_the_end(&[run], cluster, context).await
     }
 }
 

@@ -291,6 +291,9 @@ fn a_run_is_steered_by_commands() {
         let expected = format!("run {id} is FAILURE: a run can be");
         assert!(code == Some(1) && said.contains(&expected), "{said}");
     }
+    let waited = command(&["workflow", "recover", &id, "--wait"]);
+    assert_eq!(waited.status.code(), Some(1), "it has failed again");
+    reaches(&id, "FAILURE", 1);
     fs::write(&gate, "").unwrap();
     assert_eq!(
         steer("recover", &id),
@@ -330,6 +333,12 @@ fn a_run_is_steered_by_commands() {
     let (code, said) = steer("stop", &held);
     assert!(code == Some(0) && said.contains("killed"), "{said}");
     reaches(&held, "STOP", 4);
+    fs::write(at("held"), "").unwrap();
+    let waited = command(&["--json", "workflow", "rerun", &held, "--wait"]);
+    let said: Value = serde_json::from_slice(&waited.stdout).unwrap();
+    assert!(waited.status.success() && said["succeeded"] == true, "{said:#}");
+    // Both of its tasks write the line.
+    reaches(&held, "SUCCESS", 6);
     let (code, said) = steer("rerun", "4711");
     assert!(code == Some(1) && said.contains("there is no run 4711"), "{said}");
 

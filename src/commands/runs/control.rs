@@ -84,8 +84,8 @@ macro_rules! answer {
     };
 }
 
-/// Asks for it; returns when a master has taken it on.
-pub(crate) async fn control(cluster: &Cluster, what: Control, id: i32) -> Result<(), Failure> {
+/// Asks for it; returns when a master has taken it on. The run as it was before.
+pub(crate) async fn control(cluster: &Cluster, what: Control, id: i32) -> Result<WorkflowInstance, Failure> {
     let instance = read(cluster, id).await?;
     if !what.allows(instance.state) {
         return Err(Failure::failed(format!(
@@ -95,8 +95,34 @@ pub(crate) async fn control(cluster: &Cluster, what: Control, id: i32) -> Result
         )));
     }
     match what {
-        Control::Pause | Control::Stop => steer(cluster, what, &instance).await,
-        Control::Recover | Control::Rerun => again(cluster, what, &instance).await,
+        Control::Pause | Control::Stop => steer(cluster, what, &instance).await?,
+        Control::Recover | Control::Rerun => again(cluster, what, &instance).await?,
+    }
+    Ok(instance)
+}
+
+/// Waits until a run that was asked to run again does so: its row shows the end of the earlier run until a master takes it up, which may be long for one
+/// that has to wait for its turn.
+pub(crate) async fn has_begun(cluster: &Cluster, before: &WorkflowInstance) -> Result<(), Failure> {
+    let mut deadline = Instant::now() + START_TIMEOUT;
+    loop {
+        let now = read(cluster, before.id).await?;
+        if now.run_times > before.run_times {
+            return Ok(());
+        }
+        if now.state == WorkflowState::SerialWait {
+            deadline = Instant::now() + START_TIMEOUT;
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::failed(format!(
+                "run {}: no master has begun it again within {} s (it is {}); see `orca workflow show {}` and `orca status`",
+                before.id,
+                START_TIMEOUT.as_secs(),
+                now.state.name(),
+                before.id
+            )));
+        }
+        tokio::time::sleep(WATCH_INTERVAL).await;
     }
 }
 
