@@ -181,11 +181,17 @@ enum Scope {
 }
 
 async fn move_all(term: &Term, loss: &Loss, moved: &mut Progress) -> Result<Scope, String> {
-    let Some(dead) = dead_incarnation(term, loss).await? else {
+    let Some(judged) = dead_incarnation(term, loss).await? else {
         return Ok(Scope::Alive);
     };
+    fence(term, &judged).await?;
+    // A life that came up while the fence was put is spared only now: one that may claim has its node by then.
+    let second_look = dead_incarnation(term, loss).await?.map(|dead| dead.epoch);
+    let Some(epoch) = failover::fenced_dead_epoch(judged.epoch, second_look) else {
+        return Ok(Scope::Alive);
+    };
+    let dead = DeadMaster { epoch, ..judged };
     let scanned_as = loss.recorded_as(&dead);
-    fence(term, &dead).await?;
     loop {
         let scanned = dead.clone();
         let ids = run(term, move |store| {

@@ -34,6 +34,17 @@ pub const fn dead_epoch(latest: i64, is_registered: bool) -> Option<i64> {
     }
 }
 
+/// The last dead epoch behind the fence. It was judged before; a life that had its row then, and not yet its node, is seen by a second look: what that one has
+/// claimed is its own until it notices that it may claim no more and gives up its place. What no second look sees has claimed nothing, and never will.
+#[must_use]
+pub const fn fenced_dead_epoch(judged: i64, second_look: Option<i64>) -> Option<i64> {
+    match second_look {
+        Some(epoch) if epoch < judged => Some(epoch),
+        Some(_) => Some(judged),
+        None => None,
+    }
+}
+
 /// What a Java master needs to end itself once it has noticed that its session is over.
 const JAVA_EXIT_MS: u64 = 5_000;
 
@@ -114,6 +125,19 @@ mod tests {
         assert_eq!(dead_epoch(7, true), Some(6));
         assert_eq!(dead_epoch(0, true), None, "a living Java master");
         assert_eq!(dead_epoch(0, false), Some(0), "a dead Java master");
+    }
+
+    #[test]
+    fn a_life_that_came_up_under_the_fence_keeps_what_it_has() {
+        let look = |is_registered| dead_epoch(7, is_registered);
+        assert_eq!(fenced_dead_epoch(7, look(false)), Some(7));
+        assert_eq!(fenced_dead_epoch(7, look(true)), Some(6));
+        assert_eq!(fenced_dead_epoch(7, dead_epoch(8, false)), Some(7), "not fenced");
+        assert_eq!(
+            fenced_dead_epoch(0, dead_epoch(0, true)),
+            None,
+            "a Java master came"
+        );
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Rescue {
     /// A later loss of the same address waits for its turn.
     again: bool,
     dead: Option<DeadMaster>,
+    /// The fence stands; who is dead is looked at once more.
+    fenced: bool,
     locked: bool,
     pages: Vec<Vec<i32>>,
 }
@@ -44,6 +46,7 @@ impl World {
             number: serial,
             again: false,
             dead: None,
+            fenced: false,
             locked: false,
             pages: Vec::new(),
         };
@@ -128,6 +131,10 @@ impl World {
         if let Some(epoch) = failover::own_dead_epoch(&term.incarnation, address) {
             return self.fence_dead(index, address, number, epoch);
         }
+        self.judge(index, address, number);
+    }
+
+    fn judge(&mut self, index: usize, address: &str, number: u64) {
         let then = ThenRead::LatestEpoch {
             address: address.to_owned(),
             number,
@@ -153,6 +160,7 @@ impl World {
             return;
         };
         rescue.locked = false;
+        rescue.fenced = false;
         rescue.pages.clear();
         self.unlock(index, address);
         self.rescue_later(index, address, number, FAILOVER_RETRY_MS, Due::Turn);
@@ -170,8 +178,21 @@ impl World {
             return self.rescue_fails(index, address, number);
         }
         let is_registered = self.registry.picture.masters.contains_key(address);
-        match failover::dead_epoch(latest, is_registered) {
-            Some(epoch) => self.fence_dead(index, address, number, epoch),
+        let look = failover::dead_epoch(latest, is_registered);
+        let Some(rescue) = self.rescue(index, address, number) else {
+            return;
+        };
+        let Some(judged) = rescue.dead.as_mut().filter(|_| rescue.fenced) else {
+            return match look {
+                Some(epoch) => self.fence_dead(index, address, number, epoch),
+                None => self.rescue_done(index, address, number),
+            };
+        };
+        match failover::fenced_dead_epoch(judged.epoch, look) {
+            Some(epoch) => {
+                judged.epoch = epoch;
+                self.scan(index, address, number);
+            }
             None => self.rescue_done(index, address, number),
         }
     }
@@ -193,10 +214,18 @@ impl World {
     }
 
     pub(super) fn fenced(&mut self, index: usize, address: &str, number: u64, done: bool) {
-        if done {
+        if !done {
+            return self.rescue_fails(index, address, number);
+        }
+        let own = self.masters[index].address.clone();
+        let Some(rescue) = self.rescue(index, address, number) else {
+            return;
+        };
+        rescue.fenced = true;
+        if address == &*own {
             self.scan(index, address, number);
         } else {
-            self.rescue_fails(index, address, number);
+            self.judge(index, address, number);
         }
     }
 

@@ -93,6 +93,18 @@ fn a_denial_that_a_report_has_overtaken_counts_for_nothing() {
     assert_kept(30355);
 }
 
+/// A master comes up again, and claims, between the look of the peer that takes up its earlier death and the fence.
+#[test]
+fn a_life_that_came_up_under_the_fence_keeps_its_workflows() {
+    assert_kept(77866);
+}
+
+/// The registry ends the session of a master before its time, and it begins a task inside itself that has been replaced.
+#[test]
+fn a_task_inside_a_master_without_a_session_counts_as_restarted() {
+    assert_kept(58197);
+}
+
 /// A frozen worker that has left the registry wakes up and takes a dispatch whose attempt was closed meanwhile.
 #[test]
 fn a_dispatch_may_come_after_the_end_of_its_attempt() {
