@@ -239,7 +239,11 @@ impl Works {
         let cluster_actor = ClusterActor::new(parts, published).start();
         let intake = IntakeActor::new(term.clone(), node.clone(), cluster).start();
         let scheduler = SchedulerActor::new(term.clone(), intake.clone()).start();
+        // The node of an earlier life of this master may still be there, and is replaced by this: whoever looks for members before takes its place for ours, claims, and
+        // loses what it claimed when that life is taken for dead.
+        let beating = start_heartbeat(house, entry, &term).await?;
         let mut tasks = watch_members(house, entry, &cluster_actor).await?;
+        tasks.push(beating);
         tasks.push(committing.abort_handle());
         let following = house.io.spawn(term.children.clone().run(term.clone()));
         tasks.push(following.abort_handle());
@@ -248,7 +252,6 @@ impl Works {
         // Not among the tasks that end with the works: it ends with the lease, and has to see that.
         house.io.spawn(term.logic.clone().watch(term.lease.clone()));
         tasks.push(telling.abort_handle());
-        tasks.push(start_heartbeat(house, entry, &term).await?);
         tasks.push(
             house
                 .io

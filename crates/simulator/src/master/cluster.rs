@@ -26,7 +26,8 @@ impl World {
     pub(super) fn cluster_looks(&mut self, index: usize, picture: Arc<Picture>) {
         let own = self.masters[index].address.to_string();
         let now = self.master_now(index);
-        let Some(term) = &mut self.masters[index].term else {
+        // Members are watched once the own node is there: the one of an earlier life is not taken for it.
+        let Some(term) = self.masters[index].term.as_mut().filter(|term| term.announced) else {
             return;
         };
         let known = term.picture.clone();

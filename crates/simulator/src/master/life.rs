@@ -264,8 +264,11 @@ impl World {
             Answer::Connected(session) => self.connected(index, attempt, session),
             Answer::Entered(name) => self.entered(index, attempt, name),
             Answer::Announced => {
+                let member = self.member(index);
                 if let Some(term) = &mut self.masters[index].term {
                     term.announced = true;
+                    let session = term.session;
+                    self.send_to_registry(member, 0, Ask::Look { session });
                 }
             }
             Answer::Renewed { sent_at_ms } => {

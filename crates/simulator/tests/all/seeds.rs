@@ -99,6 +99,12 @@ fn a_life_that_came_up_under_the_fence_keeps_its_workflows() {
     assert_kept(77866);
 }
 
+/// A master comes up again while the node of its earlier life is still there, and its own comes late.
+#[test]
+fn a_life_claims_nothing_on_the_strength_of_the_node_of_the_one_before() {
+    assert_kept(14048);
+}
+
 /// The registry ends the session of a master before its time, and it begins a task inside itself that has been replaced.
 #[test]
 fn a_task_inside_a_master_without_a_session_counts_as_restarted() {
