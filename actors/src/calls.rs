@@ -142,7 +142,11 @@ impl Calls {
             });
         }
         let begun = Instant::now();
-        let outcome = self.client.call::<M>(host, request).await;
+        let lease = self.lease.clone();
+        let outcome = self
+            .client
+            .call_with_permit::<M>(host, request, Arc::new(move || lease.holds()))
+            .await;
         self.metrics.call(M::NAME, host, begun.elapsed(), &outcome);
         outcome
     }

@@ -18,6 +18,7 @@ use crate::limits;
 use crate::methods::Method;
 use bytes::Bytes;
 use connection::Failure;
+pub use connection::Permit;
 use peer::Peer;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -88,7 +89,29 @@ impl Client {
         request: &M::Request,
         timeout: Duration,
     ) -> Outcome<M::Response> {
-        let outcome = match self.exchange::<M>(address, request, timeout).await {
+        self.perform::<M>(address, request, timeout, None).await
+    }
+
+    /// [`Self::call`] for a caller whose right to send may end, as that of a master does with its lease: `permit` is asked right before the first byte
+    /// leaves. Refused as not sent when it says no.
+    pub async fn call_with_permit<M: Method>(
+        &self,
+        address: &str,
+        request: &M::Request,
+        permit: Permit,
+    ) -> Outcome<M::Response> {
+        let timeout = self.shared.settings.call_timeout;
+        self.perform::<M>(address, request, timeout, Some(permit)).await
+    }
+
+    async fn perform<M: Method>(
+        &self,
+        address: &str,
+        request: &M::Request,
+        timeout: Duration,
+        permit: Option<Permit>,
+    ) -> Outcome<M::Response> {
+        let outcome = match self.exchange::<M>(address, request, timeout, permit).await {
             Ok(body) => read_answer::<M>(&body),
             Err(Failure::NotSent(refusal)) => Outcome::Refused(refusal),
             Err(Failure::Unanswered(reason)) => Outcome::Unknown(reason),
@@ -108,6 +131,7 @@ impl Client {
         address: &str,
         request: &M::Request,
         timeout: Duration,
+        permit: Option<Permit>,
     ) -> Result<Bytes, Failure> {
         let shared = &self.shared;
         let deadline = Instant::now() + timeout;
@@ -118,7 +142,9 @@ impl Client {
             .peer(address)?
             .connection(deadline, &shared.heartbeat)
             .await?;
-        connection.exchange(opaque, frame, deadline, timeout).await
+        connection
+            .exchange(opaque, frame, permit, deadline, timeout)
+            .await
     }
 
     /// Closes the connection to this address and forgets that it could not be reached. Its open calls fail at once; the

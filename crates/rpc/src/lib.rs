@@ -20,7 +20,9 @@ mod outgoing;
 pub mod client;
 pub mod server;
 
-pub use client::{Client, ClientSettings, ClientSnapshot, Outcome, PeerSnapshot, Refusal, UnknownReason};
+pub use client::{
+    Client, ClientSettings, ClientSnapshot, Outcome, PeerSnapshot, Permit, Refusal, UnknownReason,
+};
 pub use date::WireDate;
 pub use methods::Method;
 pub use server::{

@@ -58,6 +58,20 @@ impl<T> Batch<T> {
         }
     }
 
+    /// Takes out those frames of which not one byte has left and that are not to `stay`.
+    pub(crate) fn withdraw(&mut self, stay: impl Fn(&T) -> bool) -> Vec<T> {
+        let mut withdrawn = Vec::new();
+        let mut index = 0;
+        while let Some(part) = self.frames.get(index) {
+            if part.rest.len() < part.len || stay(&part.tag) {
+                index += 1;
+            } else {
+                withdrawn.extend(self.frames.remove(index).map(|part| part.tag));
+            }
+        }
+        withdrawn
+    }
+
     /// The tags of the frames of which not one byte has left.
     pub(crate) fn untouched(&self) -> impl Iterator<Item = &T> {
         self.frames
@@ -89,5 +103,17 @@ mod tests {
         assert_eq!(bytes, b"bbccc");
         batch.advance(5);
         assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn what_has_begun_cannot_be_withdrawn() {
+        let mut batch = Batch::default();
+        for (tag, frame) in [(1, "aaa"), (2, "bbb"), (3, "ccc")] {
+            batch.push(tag, Bytes::from_static(frame.as_bytes()));
+        }
+        batch.advance(1);
+        assert_eq!(batch.withdraw(|tag| *tag == 3), [2]);
+        let bytes: Vec<u8> = batch.slices().iter().flat_map(|slice| slice.to_vec()).collect();
+        assert_eq!(bytes, b"aaccc");
     }
 }

@@ -159,7 +159,12 @@ fn a_woken_master_dispatches_nothing_but_what_lay_in_a_socket() {
         "{before} dispatch calls of the frozen master lay in the worker's socket, {late} came after it woke up; {} of the survivor",
         lies(&survivor)
     );
-    assert_eq!(late, 0, "{calls:?}");
+    assert_eq!(
+        late,
+        0,
+        "of {} calls left the master after it woke up",
+        calls.len()
+    );
     let distinct: BTreeSet<i32> = calls.iter().map(|call| call.task_instance_id).collect();
     assert_eq!(
         distinct.len(),

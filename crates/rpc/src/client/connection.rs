@@ -2,7 +2,8 @@
 //!
 //! It guarantees that a caller whose frame was not begun learns that it was not sent, and that nobody waits once the
 //! connection is gone. A frame is claimed before its first byte is written; a caller that gives up claims it too, and
-//! only one of the two succeeds.
+//! only one of the two succeeds. A caller's permit is asked between the moment when the socket takes bytes and the write, so a
+//! process that is frozen anywhere else sends nothing on waking that it may not send any more.
 
 mod queue;
 mod task;
@@ -10,7 +11,8 @@ mod task;
 use super::{ClientSettings, Refusal, UnknownReason};
 use crate::limits;
 use bytes::Bytes;
-use queue::{Claim, Queued};
+pub use queue::Permit;
+use queue::{Call, Claim, Queued};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -148,6 +150,7 @@ impl Connection {
         &self,
         opaque: i64,
         frame: Bytes,
+        permit: Option<Permit>,
         deadline: Instant,
         timeout: Duration,
     ) -> Result<Bytes, Failure> {
@@ -165,7 +168,7 @@ impl Connection {
         let claim = Arc::new(Claim::default());
         let abandoned = ClaimOnDrop(Arc::clone(&claim));
         let queued = Queued {
-            opaque,
+            call: Call { opaque, permit },
             frame,
             claim: Arc::clone(&claim),
         };

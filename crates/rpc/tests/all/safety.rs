@@ -3,8 +3,10 @@
 use crate::support::{RawPeer, listener, soon};
 use orca_rpc::envelope;
 use orca_rpc::methods::RemoveTaskInstanceLog;
-use orca_rpc::{Client, ClientSettings, Outcome, Refusal, UnknownReason};
+use orca_rpc::{Client, ClientSettings, Outcome, Permit, Refusal, UnknownReason};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -91,6 +93,61 @@ async fn what_timed_out_in_the_queue_is_never_sent() {
         arrived.is_disjoint(&not_sent),
         "sent although reported as not sent: {arrived:?} and {not_sent:?}"
     );
+}
+
+/// As in a process that was frozen with calls on their way out: what has not begun to leave is looked at again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_not_be_sent_any_more_stays_here() {
+    let (listener, address) = listener().await;
+    let client = Client::new(ClientSettings {
+        call_timeout: NEVER,
+        ..ClientSettings::default()
+    });
+    let may_send = Arc::new(AtomicBool::new(true));
+    let calls: Vec<_> = (0..CALLS)
+        .map(|number| {
+            let (client, address, may_send) = (client.clone(), address.clone(), may_send.clone());
+            let permit: Permit = Arc::new(move || may_send.load(Ordering::Acquire));
+            tokio::spawn(async move {
+                client
+                    .call_with_permit::<RemoveTaskInstanceLog>(&address, &argument(number), permit)
+                    .await
+            })
+        })
+        .collect();
+    let peer = RawPeer::accept(&listener).await;
+    soon("the first bytes", peer.stream.readable()).await.unwrap();
+    crate::support::until("the calls to be queued", || {
+        client.snapshot().peers[0].in_flight == CALLS
+    })
+    .await;
+    may_send.store(false, Ordering::Release);
+    let (last, last_arrived) = oneshot::channel();
+    let reading = tokio::spawn(arrived(peer, last));
+    let free = tokio::spawn({
+        let (client, address) = (client.clone(), address.clone());
+        async move {
+            client
+                .call::<RemoveTaskInstanceLog>(&address, &argument(CALLS))
+                .await
+        }
+    });
+    soon("the call that needs no permit", last_arrived).await.unwrap();
+    client.shutdown();
+    soon("its outcome", free).await.unwrap();
+    let arrived = soon("the end of the connection", reading).await.unwrap();
+    let mut kept = 0;
+    for (number, call) in calls.into_iter().enumerate() {
+        match soon("the outcome", call).await.unwrap() {
+            Outcome::Refused(Refusal::NotSent { .. }) => {
+                kept += 1;
+                assert!(!arrived.contains(&number), "{number} arrived all the same");
+            }
+            Outcome::Unknown(_) => assert!(arrived.contains(&number), "{number} has not arrived"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(kept > 0, "{arrived:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

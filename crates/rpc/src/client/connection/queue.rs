@@ -34,10 +34,25 @@ impl Claim {
     }
 }
 
+/// Whether a caller may still send. Asked by the writer, so it must be quick.
+pub type Permit = Arc<dyn Fn() -> bool + Send + Sync>;
+
 pub(super) struct Queued {
-    pub(super) opaque: i64,
+    pub(super) call: Call,
     pub(super) frame: Bytes,
     pub(super) claim: Arc<Claim>,
+}
+
+/// Whose frame it is.
+pub(super) struct Call {
+    pub(super) opaque: i64,
+    pub(super) permit: Option<Permit>,
+}
+
+impl Call {
+    pub(super) fn may_leave(&self) -> bool {
+        self.permit.as_ref().is_none_or(|permit| permit())
+    }
 }
 
 #[cfg(test)]

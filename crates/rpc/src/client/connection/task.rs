@@ -1,6 +1,6 @@
 //! The task of a connection. It ends when either direction ends, and settles every open call before it does.
 
-use super::queue::Queued;
+use super::queue::{Call, Queued};
 use super::{Failure, Shared};
 use crate::frame::{self, Decoded};
 use crate::limits;
@@ -10,7 +10,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
@@ -90,7 +90,7 @@ impl Task {
         &self,
         writer: &mut WriteHalf<'_>,
         queued: &mut mpsc::Receiver<Queued>,
-        batch: &mut Batch<Option<i64>>,
+        batch: &mut Batch<Option<Call>>,
     ) -> io::Error {
         loop {
             match timeout(self.heartbeat_interval, queued.recv()).await {
@@ -99,25 +99,39 @@ impl Task {
                 Err(_) => batch.push(None, self.heartbeat.clone()),
             }
             while !batch.is_empty() {
-                match writer.write_vectored(&batch.slices()).await {
-                    Ok(0) => return io::ErrorKind::WriteZero.into(),
+                if let Err(error) = writer.writable().await {
+                    return error;
+                }
+                self.withdraw(batch);
+                match writer.try_write_vectored(&batch.slices()) {
+                    Ok(0) if !batch.is_empty() => return io::ErrorKind::WriteZero.into(),
                     Ok(written) => batch.advance(written),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) => return error,
                 }
             }
         }
     }
 
+    /// Takes out the calls whose callers may not send them any more.
+    fn withdraw(&self, batch: &mut Batch<Option<Call>>) {
+        let may_leave = |call: &Option<Call>| call.as_ref().is_none_or(Call::may_leave);
+        for call in batch.withdraw(may_leave).into_iter().flatten() {
+            let reason = "whoever called may not send it any more";
+            self.shared.complete(call.opaque, Err(Failure::not_sent(reason)));
+        }
+    }
+
     /// Fails every open call: what did not begin to leave was not sent, the rest is unknown.
-    fn settle(&self, reason: &str, mut queued: mpsc::Receiver<Queued>, batch: &Batch<Option<i64>>) {
+    fn settle(&self, reason: &str, mut queued: mpsc::Receiver<Queued>, batch: &Batch<Option<Call>>) {
         self.shared.is_alive.store(false, Ordering::Release);
         let not_sent = || Failure::not_sent(format!("the connection was lost before: {reason}"));
-        for opaque in batch.untouched().copied().flatten() {
-            self.shared.complete(opaque, Err(not_sent()));
+        for call in batch.untouched().flatten() {
+            self.shared.complete(call.opaque, Err(not_sent()));
         }
         queued.close();
         while let Ok(waiting) = queued.try_recv() {
-            self.shared.complete(waiting.opaque, Err(not_sent()));
+            self.shared.complete(waiting.call.opaque, Err(not_sent()));
         }
         let rest = std::mem::take(&mut *self.shared.waiting());
         let unanswered = rest.len();
@@ -140,13 +154,13 @@ fn reset_on_drop(stream: &TcpStream) {
 }
 
 /// Takes as many queued frames as go well into one write.
-fn fill(batch: &mut Batch<Option<i64>>, first: Queued, queued: &mut mpsc::Receiver<Queued>) {
+fn fill(batch: &mut Batch<Option<Call>>, first: Queued, queued: &mut mpsc::Receiver<Queued>) {
     let mut len = 0;
     let mut next = Some(first);
     while let Some(queued_frame) = next {
         if queued_frame.claim.write() {
             len += queued_frame.frame.len();
-            batch.push(Some(queued_frame.opaque), queued_frame.frame);
+            batch.push(Some(queued_frame.call), queued_frame.frame);
         }
         if batch.len() >= limits::FRAMES_PER_WRITE_MAX || len >= limits::BYTES_PER_WRITE_MAX {
             return;
