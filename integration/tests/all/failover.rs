@@ -109,18 +109,19 @@ fn a_frozen_master_that_wakes_up_changes_nothing() {
 fn a_lost_worker_costs_only_its_own_tasks() {
     let mut scene = Scene::start(ClusterOptions::new(Stack::Embedded).workers(2));
     let definition = scene.save(&two_tasks(&scene));
-    let ids = scene.trigger_many(definition, 6);
-    await_first_tasks(&scene, &ids);
     let lost = scene.cluster.workers.remove(0);
-    let of_the_lost: Vec<i32> = ids
-        .iter()
-        .copied()
-        .filter(|id| scene.tasks(*id)[0].host.as_deref() == Some(lost.address()))
-        .collect();
-    assert!(
-        !of_the_lost.is_empty() && of_the_lost.len() < ids.len(),
-        "both workers had a share"
-    );
+    let (mut ids, mut of_the_lost) = (Vec::new(), Vec::new());
+    // The balancer goes by load, so it may give a few workflows to one worker.
+    while of_the_lost.is_empty() || of_the_lost.len() == ids.len() {
+        assert!(
+            ids.len() < 60,
+            "a worker without a share: {ids:?}, {of_the_lost:?}"
+        );
+        ids.extend(scene.trigger_many(definition, 6));
+        await_first_tasks(&scene, &ids);
+        let is_at_the_lost = |id: &i32| scene.tasks(*id)[0].host.as_deref() == Some(lost.address());
+        of_the_lost = ids.iter().copied().filter(is_at_the_lost).collect();
+    }
     drop(lost);
     for id in &of_the_lost {
         until(
