@@ -25,8 +25,13 @@ struct Stage {
 
 impl Stage {
     fn start(call_timeout: &str) -> Self {
-        let options =
-            ClusterOptions::new(Stack::Embedded).master_variable("ORCA_DISPATCH_CALL_TIMEOUT", call_timeout);
+        // Both workers get a share whatever else the machine does.
+        let options = ClusterOptions::new(Stack::Embedded)
+            .master_variable("ORCA_DISPATCH_CALL_TIMEOUT", call_timeout)
+            .master_variable(
+                "MASTER_WORKER_LOAD_BALANCER_CONFIGURATION_PROPERTIES_TYPE",
+                "ROUND_ROBIN",
+            );
         let scene = Scene::start(options);
         let runtime = Runtime::new().unwrap();
         let port = free_port();
